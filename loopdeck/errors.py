@@ -1,0 +1,48 @@
+"""One tree of errors: the operator's mistake, the agent's failure, our own bug.
+
+Each kind knows what a person needs: what is wrong, where, and how to mend it. `cli` shows them in one place; nothing else
+catches them to print.
+"""
+
+
+class LoopdeckError(Exception):
+    """Anything that loopdeck says in its own words instead of a traceback.
+
+    `what` says what is wrong, `where` names the file and line or the run (or is empty), `remedy` says how to mend it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  {self.remedy}" if self.remedy else head
+
+
+class UsageError(LoopdeckError):
+    """The operator's mistake: a wrong verb, name or loop file. Nothing has been changed."""
+
+    exit_code = 2
+
+
+class WorkspaceError(LoopdeckError):
+    """Git or the file system refused: a path or branch in the way, an empty repository, a lost worktree."""
+
+    exit_code = 14
+
+
+class StoreError(LoopdeckError):
+    """A file of loopdeck's own is damaged, unwritable or held by somebody else."""
+
+    exit_code = 14
+
+
+class Bug(LoopdeckError):
+    """Our own mistake, such as an event that the lifecycle does not allow. Never the operator's to mend."""
+
+    exit_code = 70
