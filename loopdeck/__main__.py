@@ -1,0 +1,4 @@
+"""The verbs."""
+
+def main() -> int:
+    return 0

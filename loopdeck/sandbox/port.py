@@ -1,0 +1,57 @@
+"""One command in, one process tree out, none of it left behind."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run: `argv` (no shell is added), where, with exactly which environment, and within which bounds.
+
+    `output_limit` is in bytes: of a longer output the head and the tail are kept, and the hash and size of the whole.
+    `writable` are paths the command may write, for doors that can hold it to them.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    timeout_s: float
+    output_limit: int = 1_000_000
+    stdin: bytes = b""
+    writable: tuple[Path, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What came of it. `exit_code` is None if it was ended by us or a signal (`ended_by` says which: `timeout`, `signal 9`).
+
+    `output` is stdout and stderr as they came, cut to `output_limit`; `output_hash` is the SHA-256 of the whole, `size` its bytes.
+    """
+
+    exit_code: int | None
+    output: bytes
+    output_hash: str
+    size: int
+    seconds: float
+    ended_by: str = ""
+
+    @property
+    def text(self) -> str:
+        """The output as text; what is not UTF-8 is replaced."""
+        return self.output.decode("utf-8", "replace")
+
+
+class Door(Protocol):
+    """A way to run commands. The plain one confines nothing; others hold the tree to a sandbox."""
+
+    name: str
+    confines: bool
+
+    async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Finished:
+        """Run to the end. When it returns or is cancelled, no process of the command is left.
+
+        Raises WorkspaceError if the command can't be started.
+        """
+        ...
