@@ -1,0 +1,408 @@
+"""What happened to a run: the closed union of journal events, all in the past tense.
+
+They are the only facts a run's status is computed from. Each is small and frozen; big payloads are in the trace and its blobs. The
+tag on disk is the class name in snake case. A kind that this version does not know is kept as `Unknown` and ignored by the fold.
+Money is in picodollars, `None` where a price is not known; every `at` and `until` is UTC, RFC 3339.
+"""
+
+import re
+from typing import Literal
+
+from msgspec import Struct
+
+from loopdeck.core.conversation import FailureKind, Stop
+from loopdeck.core.findings import Problem, Severity, Verdict
+from loopdeck.core.unknown import Unknown
+from loopdeck.core.usage import Certainty, Usage
+
+Role = Literal["maker", "check"]
+Reason = Literal["done", "max_iterations", "budget", "no_progress", "human", "error", "lost"]
+Tier = Literal["low", "medium", "high", "dangerous"]
+MakerEnd = Literal["ended", "max_turns", "tool_calls", "repeating", "malformed", "refused", "budget"]
+"""How a maker's part of an iteration came to its end; only `ended` is its own word."""
+
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def snake(name: str) -> str:
+    """The tag of a class: `RunEnded` → `run_ended`."""
+    return _HUMP.sub("_", name).lower()
+
+
+class Happening(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag=snake):
+    """Base of all events, of the journal and of the trace."""
+
+
+class Settings(Struct, frozen=True, omit_defaults=True):
+    """What a person may change while the run lives, as frozen at its start and changed since."""
+
+    max_iterations: int
+    max_cost: int | None = None
+    max_tokens: int | None = None
+    max_wall_s: float | None = None
+    max_tool_calls: int | None = None
+    no_progress: int = 3
+    severity_floor: Severity = "major"
+    final_pass: bool = False
+    model: str = ""
+
+
+class CallAsked(Struct, frozen=True):
+    """A tool call that a reply asks for; its arguments are in the trace."""
+
+    id: str
+    tool: str
+
+
+class Signal(Struct, frozen=True, omit_defaults=True):
+    """A no-progress detector's word after an iteration: which, how many iterations in a row, which rung, and on what evidence."""
+
+    detector: str
+    streak: int
+    rung: Literal["note", "nudge", "stop"]
+    evidence: str
+
+
+# A run's life
+
+
+class RunQueued(Happening, frozen=True):
+    """The run exists; it waits for a place among `max_runs`."""
+
+    loop: str
+    run: str
+    settings: Settings
+    spec_hash: str
+    exit_hash: str
+    harness: str
+    by: str = ""
+    input: str = ""
+
+
+class RunnerStarted(Happening, frozen=True):
+    """A process took the run in hand. What an earlier life left unfinished is from now on lost or charged in full."""
+
+    pid: int
+    life: int
+    boot_id: str = ""
+    nonce: str = ""
+
+
+class RunStarted(Happening, frozen=True):
+    """It has its place; its clock begins."""
+
+
+class WorkspacePrepared(Happening, frozen=True):
+    """Worktree and branch are there, made from commit `base`."""
+
+    worktree: str
+    branch: str
+    base: str
+    notices: tuple[str, ...] = ()
+
+
+class RunEnded(Happening, frozen=True):
+    """The run is over. `limit` names the budget, `detector` the detector; `commit` is the result kept, `best` its iteration."""
+
+    reason: Reason
+    why: str = ""
+    limit: str = ""
+    detector: str = ""
+    by: str = ""
+    best: int = 0
+    commit: str = ""
+
+
+# An iteration
+
+
+class IterationStarted(Happening, frozen=True):
+    """State read, the maker's turn. `final` is the tidying pass after everything had passed."""
+
+    iteration: int
+    state_hash: str
+    final: bool = False
+
+
+class ModelCallReserved(Happening, frozen=True):
+    """The worst case of a model call has been set aside. `cost` is None if the model has no price."""
+
+    call: str
+    role: Role
+    model: str
+    input_bound: int
+    output_cap: int
+    cost: int | None = None
+
+
+class ModelCallSettled(Happening, frozen=True):
+    """The reserved call was answered, or failed with what it cost. `session` is handed to the next call."""
+
+    call: str
+    usage: Usage = Usage()
+    cost: int | None = None
+    certainty: Certainty = "priced"
+    failure: FailureKind | None = None
+    message: str = ""
+    stop: Stop = "end"
+    asked: tuple[CallAsked, ...] = ()
+    problem: Problem | None = None
+    session: str = ""
+
+
+class WaitStarted(Happening, frozen=True):
+    """Back-off after a failed call: waiting `seconds`, until `until`, for the given cause; the `attempt`-th in a row."""
+
+    cause: FailureKind
+    seconds: float
+    until: str
+    attempt: int
+
+
+class WaitEnded(Happening, frozen=True):
+    """The back-off is over."""
+
+
+class ToolCallGranted(Happening, frozen=True):
+    """The call may run now, once. Written durably before it runs. `repeats` counts equal calls with equal results before it."""
+
+    call: str
+    tool: str
+    rule: str = ""
+    approval: str = ""
+
+
+class ToolCallRefused(Happening, frozen=True):
+    """The call was not run: a rule or a person said no, or its arguments made no sense."""
+
+    call: str
+    tool: str
+    rule: str = ""
+    why: str = ""
+    problem: Problem | None = None
+
+
+class ToolCallFinished(Happening, frozen=True):
+    """The granted call came to its end. `signature` is a hash over tool, arguments and result, to see repetition."""
+
+    call: str
+    tool: str
+    seconds: float = 0.0
+    problem: Problem | None = None
+    signature: str = ""
+
+
+class ToolCallLost(Happening, frozen=True):
+    """The runner died while the call ran: whether it took effect is not known, and it is never silently repeated."""
+
+    call: str
+    tool: str
+
+
+class MakerFinished(Happening, frozen=True):
+    """The maker's part of the iteration is over."""
+
+    how: MakerEnd
+
+
+class WorkCommitted(Happening, frozen=True):
+    """The runner committed what the maker did. `digest` covers the tree and the report; `protected` paths were put back."""
+
+    commit: str
+    digest: str
+    empty: bool = False
+    files: int = 0
+    added: int = 0
+    removed: int = 0
+    protected: tuple[str, ...] = ()
+
+
+class CheckFinished(Happening, frozen=True):
+    """One check's verdict on the iteration's commit, with its findings counted (`new` or `repeated xN`)."""
+
+    verdict: Verdict
+
+
+class CheckSkipped(Happening, frozen=True):
+    """A check that waits for the others was not run."""
+
+    check: str
+    why: str
+
+
+class IterationFinished(Happening, frozen=True):
+    """State written. `passed` says that every required check did; `signals` are the detectors' words."""
+
+    iteration: int
+    score: float
+    passed: bool
+    state_hash: str
+    signals: tuple[Signal, ...] = ()
+
+
+# Waiting for a person
+
+
+class ApprovalRequested(Happening, frozen=True):
+    """A tool call waits for a person. `digest` binds the answer to exactly this call; `expires` is empty if never."""
+
+    approval: str
+    call: str
+    tool: str
+    summary: str
+    arguments: str
+    cwd: str
+    rule: str
+    tier: Tier
+    digest: str
+    reason: str = ""
+    expires: str = ""
+
+
+class ApprovalDecided(Happening, frozen=True):
+    """A person answered. `arguments` are the edited ones, if they were."""
+
+    approval: str
+    approved: bool
+    by: str
+    why: str = ""
+    arguments: str = ""
+    always: str = ""
+
+
+class VerdictAsked(Happening, frozen=True):
+    """A human check waits for its verdict."""
+
+    check: str
+
+
+class VerdictGiven(Happening, frozen=True):
+    """A person graded."""
+
+    check: str
+    passed: bool
+    by: str
+    why: str = ""
+
+
+class StateClashed(Happening, frozen=True):
+    """The maker and a person both changed the state, at the same place; both versions are kept and a person decides."""
+
+    ours: str
+    theirs: str
+
+
+class StateSettled(Happening, frozen=True):
+    """A person has said which state holds."""
+
+    state_hash: str
+    by: str
+
+
+# The operator's hand
+
+
+class CommandTaken(Happening, frozen=True):
+    """A command from the inbox was taken up; its effect follows. Taken once, by id. `refused` says why it had none."""
+
+    command: str
+    verb: str
+    by: str = ""
+    refused: str = ""
+
+
+class PauseAsked(Happening, frozen=True):
+    """Somebody wants it to stop at the next step."""
+
+    by: str
+
+
+class RunPaused(Happening, frozen=True):
+    """It stands still; `cause` is `pause` or `hold`."""
+
+    cause: Literal["pause", "hold"]
+    by: str = ""
+
+
+class RunResumed(Happening, frozen=True):
+    """It goes on."""
+
+    by: str
+
+
+class HoldSet(Happening, frozen=True):
+    """It will stop before its next iteration."""
+
+    by: str
+
+
+class Nudged(Happening, frozen=True):
+    """A person's word for the next iteration."""
+
+    text: str
+    by: str
+
+
+class SettingChanged(Happening, frozen=True):
+    """A limit, model or strictness of the live run was changed. `settings` is the whole after the change."""
+
+    key: str
+    old: str
+    new: str
+    by: str
+    settings: Settings
+
+
+class StopAsked(Happening, frozen=True):
+    """Somebody wants the run ended; `now` skips every grace."""
+
+    by: str
+    why: str = ""
+    now: bool = False
+
+
+class NoticeRaised(Happening, frozen=True):
+    """Something a person should know that changes nothing."""
+
+    text: str
+
+
+Event = (
+    RunQueued
+    | RunnerStarted
+    | RunStarted
+    | WorkspacePrepared
+    | RunEnded
+    | IterationStarted
+    | ModelCallReserved
+    | ModelCallSettled
+    | WaitStarted
+    | WaitEnded
+    | ToolCallGranted
+    | ToolCallRefused
+    | ToolCallFinished
+    | ToolCallLost
+    | MakerFinished
+    | WorkCommitted
+    | CheckFinished
+    | CheckSkipped
+    | IterationFinished
+    | ApprovalRequested
+    | ApprovalDecided
+    | VerdictAsked
+    | VerdictGiven
+    | StateClashed
+    | StateSettled
+    | CommandTaken
+    | PauseAsked
+    | RunPaused
+    | RunResumed
+    | HoldSet
+    | Nudged
+    | SettingChanged
+    | StopAsked
+    | NoticeRaised
+)
+"""Every event this version writes; `AnyEvent` is what it may read."""
+
+AnyEvent = Event | Unknown
