@@ -18,7 +18,7 @@ from loopdeck.core.usage import Certainty, Usage
 Role = Literal["maker", "check"]
 Reason = Literal["done", "max_iterations", "budget", "no_progress", "human", "error", "lost"]
 Tier = Literal["low", "medium", "high", "dangerous"]
-MakerEnd = Literal["ended", "max_turns", "tool_calls", "repeating", "malformed", "refused", "budget"]
+MakerEnd = Literal["ended", "max_turns", "tool_calls", "repeating", "malformed", "refused", "context", "budget"]
 """How a maker's part of an iteration came to its end; only `ended` is its own word."""
 
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -144,10 +144,19 @@ class ModelCallSettled(Happening, frozen=True):
     certainty: Certainty = "priced"
     failure: FailureKind | None = None
     message: str = ""
+    retry_after: float | None = None
     stop: Stop = "end"
     asked: tuple[CallAsked, ...] = ()
     problem: Problem | None = None
     session: str = ""
+
+
+class LimitReached(Happening, frozen=True):
+    """The worst case of the next model call does not fit into what is left of `limit` (`cost_usd` or `tokens`)."""
+
+    limit: str
+    role: Role
+    left: float
 
 
 class WaitStarted(Happening, frozen=True):
@@ -164,7 +173,7 @@ class WaitEnded(Happening, frozen=True):
 
 
 class ToolCallGranted(Happening, frozen=True):
-    """The call may run now, once. Written durably before it runs. `repeats` counts equal calls with equal results before it."""
+    """The call may run now, once. Written durably before it runs."""
 
     call: str
     tool: str
@@ -376,6 +385,7 @@ Event = (
     | IterationStarted
     | ModelCallReserved
     | ModelCallSettled
+    | LimitReached
     | WaitStarted
     | WaitEnded
     | ToolCallGranted

@@ -1,0 +1,66 @@
+"""What a person, a policy or a trigger may ask of a run: the closed union of commands, all imperative.
+
+A command is one file in the run's inbox. It is taken up once, by its id, and answered by events.
+"""
+
+from msgspec import Struct
+
+
+class Wish(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="verb", tag=str.lower):
+    """Base of all commands. `by` says who asked, `at` when (UTC, RFC 3339)."""
+
+    by: str
+    at: str = ""
+
+
+class Pause(Wish, frozen=True, kw_only=True):
+    """Stop at the next step."""
+
+
+class Resume(Wish, frozen=True, kw_only=True):
+    """Go on."""
+
+
+class Hold(Wish, frozen=True, kw_only=True):
+    """Stop before the next iteration."""
+
+
+class Kill(Wish, frozen=True, kw_only=True):
+    """End the run; `now` without any grace for what it runs."""
+
+    why: str = ""
+    now: bool = False
+
+
+class Nudge(Wish, frozen=True, kw_only=True):
+    """Tell the maker this with its next instruction."""
+
+    text: str
+
+
+class Set(Wish, frozen=True, kw_only=True):
+    """Change a limit, the model or the strictness of the live run; `key` and `value` as in a loop file's `[exit]`."""
+
+    key: str
+    value: str
+
+
+class Decide(Wish, frozen=True, kw_only=True):
+    """Answer an approval; `arguments` are edited ones (JSON text), `always` a rule to allow from now on in this run."""
+
+    approval: str
+    approved: bool
+    why: str = ""
+    arguments: str = ""
+    always: str = ""
+
+
+class Judge(Wish, frozen=True, kw_only=True):
+    """Give a human check its verdict."""
+
+    check: str
+    passed: bool
+    why: str = ""
+
+
+Command = Pause | Resume | Hold | Kill | Nudge | Set | Decide | Judge

@@ -1,0 +1,248 @@
+"""`decide(run, spec)`: the next step of a run, a pure function of what its journal says and what was frozen at its start.
+
+Whatever a crash leaves behind, the same question gives the next step, so resuming is nothing special. In this order: has it been told
+to stop or stand still; is somebody or something awaited; what is left of the iteration; what follows the iteration.
+"""
+
+from loopdeck.core import harness, progress, steps
+from loopdeck.core.budget import spent_out
+from loopdeck.core.findings import Verdict, at_least
+from loopdeck.core.run import Call, Iteration, Run
+from loopdeck.core.spec import CheckSpec, LoopSpec
+from loopdeck.core.steps import Step
+
+MAX_FAILURES = 5
+"""Model calls that may fail in a row before the run ends as `error`; a busy provider is waited out and doesn't count."""
+MAX_MALFORMED = 3
+CHECK_TRIES = 2
+LONGEST_WAIT_S = 60.0
+
+
+def decide(run: Run, spec: LoopSpec) -> Step:
+    """What the runner does now."""
+    if run.status == "ended":
+        return steps.Nothing()
+    if run.stop is not None:
+        by, why, _ = run.stop
+        return steps.EndRun("human", why=why, by=by, best=best(run))
+    if run.status == "queued":
+        return steps.TakePlace()
+    if run.pause_wanted and run.status in ("running", "waiting"):
+        return steps.StandStill("pause", run.pause_wanted)
+    if run.status in ("paused", "asking"):
+        return steps.AwaitPerson()
+    if run.status == "waiting":
+        return steps.WaitOut()
+    if not run.worktree:
+        return steps.PrepareWorkspace()
+    match run.phase:
+        case "maker":
+            return _in_maker(run, spec)
+        case "checks":
+            return _in_checks(run, spec)
+        case _:
+            return _between(run)
+
+
+# The maker's part
+
+
+def _in_maker(run: Run, spec: LoopSpec) -> Step:
+    limit = spent_out(run)
+    if limit == "wall_s":
+        return steps.FinishMaker("budget")
+    if run.maker_end == "refused":
+        return steps.FinishMaker("refused")
+    for call in run.calls:
+        step = _for_call(run, call)
+        if step is not None:
+            return step
+    if run.replied:
+        return steps.FinishMaker("ended")
+    if run.malformed >= MAX_MALFORMED:
+        return steps.FinishMaker("malformed")
+    if progress.repeats(run.signatures) >= progress.END_AT:
+        return steps.FinishMaker("repeating")
+    if run.turns >= spec.maker.max_turns:
+        return steps.FinishMaker("max_turns")
+    if run.no_room or limit:
+        return steps.FinishMaker("budget")
+    return _next_call(run)
+
+
+def _next_call(run: Run) -> Step:
+    if run.fatal == "context" and run.turns:
+        return steps.FinishMaker("context")
+    if run.fatal is not None:
+        return steps.EndRun("error", why=f"the model call failed: {run.failure}", best=best(run))
+    if run.failures >= MAX_FAILURES:
+        return steps.EndRun(
+            "error",
+            why=f"{run.failures} model calls failed in a row, the last: {run.failure}",
+            best=best(run),
+        )
+    if run.retry is not None:
+        return steps.BackOff(run.retry.cause, back_off(run.retry.attempt, run.retry.after), run.retry.attempt)
+    return steps.CallModel()
+
+
+def back_off(attempt: int, retry_after: float | None) -> float:
+    """Seconds to wait before the next try: what the provider said, else doubling from half a second up to a minute."""
+    return retry_after if retry_after is not None else min(LONGEST_WAIT_S, 0.25 * 2.0**attempt)
+
+
+def _for_call(run: Run, call: Call) -> Step | None:
+    match call.status:
+        case "asked":
+            allowed = run.settings.max_tool_calls
+            if allowed is not None and run.tool_calls >= allowed:
+                return steps.FinishMaker("tool_calls")
+            return steps.WeighCall(call.id)
+        case "approved":
+            return steps.GrantCall(call.id)
+        case "denied":
+            return steps.RefuseCall(call.id, call.why or "the operator denied it", "operator")
+        case "granted":
+            return steps.RunCall(call.id) if call.life == run.life else steps.ReportLost(call.id)
+        case _:
+            return None
+
+
+# The checks
+
+
+def _in_checks(run: Run, spec: LoopSpec) -> Step:
+    if not run.committed:
+        return steps.CommitWork()
+    over = spent_out(run)
+    if over == "wall_s":
+        return steps.EndRun("budget", why="the time is up", limit=over, best=best(run))
+    done = {verdict.check: verdict for verdict in run.verdicts}
+    for name in harness.reports(run):
+        if name not in done:
+            return steps.ReportMaker(name)
+    for check in in_order(spec.checks):
+        verdict = done.get(check.name)
+        if verdict is not None and verdict.outcome != "error":
+            continue
+        if verdict is not None and run.check_tries.get(check.name, 0) >= CHECK_TRIES:
+            if not counts(run, verdict):
+                continue
+            what = verdict.findings[0].message if verdict.findings else verdict.evidence.tail
+            return steps.EndRun("error", why=f"the check '{check.name}' could not be carried out: {what}", best=best(run))
+        if check.name in run.skipped:
+            continue
+        return _for_check(run, spec, check)
+    score, passed = grade(run, spec)
+    now = run.iterations[-1]
+    rounds = [*run.iterations[:-1], graded(now, run.verdicts, score, passed)]
+    said = progress.signals(rounds, harness.BASE_DIGEST, run.settings.no_progress)
+    return steps.FinishIteration(score, passed, said, progress.flaky(rounds))
+
+
+def _for_check(run: Run, spec: LoopSpec, check: CheckSpec) -> Step:
+    if check.when == "others_pass":
+        failing = [one.check for one in run.verdicts if one.check != check.name and objects(run, one)]
+        waiting = [one for one in run.skipped if one != check.name]
+        if failing or waiting:
+            return steps.SkipCheck(check.name, f"waits for {', '.join([*failing, *waiting])}")
+    if check.human and check.name not in run.given:
+        return steps.AskVerdict(check.name)
+    if check.rubric is not None and run.no_room:
+        return steps.EndRun("budget", why=f"nothing is left for the check '{check.name}'", limit=run.no_room, best=best(run))
+    return steps.RunCheck(check.name)
+
+
+def in_order(checks: tuple[CheckSpec, ...]) -> tuple[CheckSpec, ...]:
+    """Checks in the order they run: those that need nothing first, a person last."""
+    return tuple(sorted(checks, key=lambda one: (one.when == "others_pass", one.human)))
+
+
+def counts(run: Run, verdict: Verdict) -> bool:
+    """True if the check is as grave as the severity floor."""
+    return at_least(verdict.severity, run.settings.severity_floor)
+
+
+def objects(run: Run, verdict: Verdict) -> bool:
+    """True if `verdict` stands in the way of `done`: not passed, and something in it is as grave as the severity floor."""
+    if verdict.passed or not counts(run, verdict):
+        return False
+    graver = [one for one in verdict.findings if at_least(one.severity, run.settings.severity_floor)]
+    return verdict.outcome != "failed" or not verdict.findings or bool(graver)
+
+
+def grade(run: Run, spec: LoopSpec) -> tuple[float, bool]:
+    """Score in 0..1 over the required checks, and whether all of them passed.
+
+    Checks below the severity floor don't count, unless none is above it; what the harness itself found (a protected path changed,
+    the tool budget spent) stands in the way but is no part of the score.
+    """
+    required = [check for check in spec.checks if at_least(check.severity, run.settings.severity_floor)] or list(spec.checks)
+    by_name = {verdict.check: verdict for verdict in run.verdicts}
+    scores = [by_name[check.name].score if check.name in by_name else 0.0 for check in required]
+    judged = all(check.name in by_name for check in required)
+    return round(sum(scores) / len(scores), 4), judged and not any(objects(run, one) for one in run.verdicts)
+
+
+def graded(now: Iteration, verdicts: list[Verdict], score: float, passed: bool) -> Iteration:
+    """The running iteration as it will be once it is finished, for the detectors."""
+    return Iteration(
+        now.number, now.started, now.state_hash, digest=now.digest, empty=now.empty, score=score, passed=passed,
+        outcomes={one.check: one.outcome for one in verdicts},
+        fingerprints=tuple(sorted({found.fingerprint for verdict in verdicts for found in verdict.findings})),
+    )  # fmt: skip
+
+
+# Between iterations
+
+
+def _between(run: Run) -> Step:
+    last = run.current
+    if last is not None:
+        verdict = _after(run, last)
+        if verdict is not None:
+            return verdict
+    if run.hold:
+        return steps.StandStill("hold", run.hold)
+    final = last is not None and last.passed
+    return steps.StartIteration(run.iteration + 1, final)
+
+
+def _after(run: Run, last: Iteration) -> Step | None:
+    """The end of the run after iteration `last`, or None if it goes on."""
+    limits = run.settings
+    if last.passed:
+        tidy = limits.final_pass and not last.final and run.iteration < limits.max_iterations and not run.no_room
+        return None if tidy else steps.EndRun("done", why="every required check passed", best=last.number)
+    if last.final:
+        kept = best(run)
+        return steps.EndRun(
+            "done",
+            why=f"every required check passed in iteration {kept}; the final pass did not and was dropped",
+            best=kept,
+        )
+    limit = run.no_room or spent_out(run)
+    if limit:
+        return steps.EndRun(
+            "budget",
+            why=f"the next step does not fit into what is left of {limit}",
+            limit=limit,
+            best=best(run),
+        )
+    if run.over_calls >= 2:
+        why = f"the maker used up its {limits.max_tool_calls} tool calls twice in a row"
+        return steps.EndRun("budget", why=why, limit="tool_calls_per_iteration", best=best(run))
+    if run.iteration >= limits.max_iterations:
+        return steps.EndRun("max_iterations", why=f"{run.iteration} iterations are done", best=best(run))
+    signal = progress.stopping(last.signals)
+    if signal is not None:
+        return steps.EndRun("no_progress", why=signal.evidence, detector=signal.detector, best=best(run))
+    return None
+
+
+def best(run: Run) -> int:
+    """The iteration whose work is kept: one that passed, else the best score, the latest of equals; 0 if none was graded."""
+    graded_ones = [one for one in run.iterations if one.score is not None and one.commit]
+    if not graded_ones:
+        return 0
+    return max(graded_ones, key=lambda one: (one.passed, one.score or 0.0, one.number)).number

@@ -1,0 +1,376 @@
+"""`apply(run, event)`: the only writer of a run's state.
+
+One small function per kind of event, found by its type. Folding the same journal gives the same run, whether all at once, step by step
+or from a checkpoint; nothing but the event and its envelope (time, active clock, epoch) goes in.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from loopdeck.core import events as ev
+from loopdeck.core import lifecycle
+from loopdeck.core.conversation import PATIENT, RETRYABLE
+from loopdeck.core.run import Approval, Call, Iteration, Reservation, Retry, Run, Spend, Wait
+from loopdeck.core.unknown import Unknown
+from loopdeck.core.usage import Certainty, Usage
+
+
+class Stamp(NamedTuple):
+    """An event's envelope, as far as the fold reads it: UTC time, active seconds of the run, epoch of the writer."""
+
+    at: str
+    clock: float
+    epoch: int
+
+
+def apply(run: Run, event: ev.AnyEvent, stamp: Stamp) -> Run:
+    """`run` after `event`; changes and returns it.
+
+    Events of an epoch older than the newest seen are ignored, as are unknown kinds. Raises Bug if the lifecycle forbids the event.
+    """
+    if stamp.epoch < run.epoch or isinstance(event, Unknown):
+        return run
+    run.status = lifecycle.after(run.status, event)
+    run.epoch = stamp.epoch
+    run.last_at = stamp.at
+    run.clock = stamp.clock
+    _RULES[type(event)](run, event, stamp)
+    return run
+
+
+def fold(entries: Iterable[tuple[ev.AnyEvent, Stamp]], run: Run | None = None) -> Run:
+    """The run that `entries` tell of, going on from `run` if given."""
+    state = Run() if run is None else run
+    for event, stamp in entries:
+        apply(state, event, stamp)
+    return state
+
+
+# A run's life
+
+
+def _queued(run: Run, event: ev.RunQueued, stamp: Stamp) -> None:
+    run.loop, run.id = event.loop, event.run
+    run.settings = event.settings
+    run.spec_hash, run.exit_hash, run.harness = event.spec_hash, event.exit_hash, event.harness
+    run.by, run.input = event.by, event.input
+    run.queued_at = stamp.at
+
+
+def _runner(run: Run, event: ev.RunnerStarted, stamp: Stamp) -> None:
+    run.pid, run.life = event.pid, event.life
+    for call, reservation in list(run.reserved.items()):
+        bound = Usage(input=reservation.input_bound, output=reservation.output_cap)
+        _charge(run, call, bound, reservation.cost, "estimated")
+
+
+def _started(run: Run, event: ev.RunStarted, stamp: Stamp) -> None:
+    run.started_at = stamp.at
+    run.phase = "setup"
+
+
+def _prepared(run: Run, event: ev.WorkspacePrepared, stamp: Stamp) -> None:
+    run.worktree, run.branch, run.base = event.worktree, event.branch, event.base
+    run.commit = event.base
+    run.notices.extend(event.notices)
+    run.phase = "deciding"
+
+
+def _ended(run: Run, event: ev.RunEnded, stamp: Stamp) -> None:
+    run.reason, run.why, run.limit, run.detector = event.reason, event.why, event.limit, event.detector
+    run.ended_by, run.best = event.by, event.best
+    run.commit = event.commit or run.commit
+    run.ended_at = stamp.at
+    run.phase = None
+    run.wait = None
+    run.asking = ""
+
+
+# An iteration
+
+
+def _iteration_started(run: Run, event: ev.IterationStarted, stamp: Stamp) -> None:
+    run.iteration = event.iteration
+    run.final = event.final
+    run.iterations.append(Iteration(event.iteration, stamp.at, event.state_hash, final=event.final, clock_start=stamp.clock))
+    run.phase = "maker"
+    run.verdicts, run.skipped, run.check_tries = [], [], {}
+    run.calls, run.signatures = [], []
+    run.turns = run.tool_calls = run.malformed = run.failures = run.patience = 0
+    run.replied = run.committed = False
+    run.maker_end = None
+    run.fatal = run.retry = None
+    run.state_settled = ""
+    run.given = {}
+
+
+def _reserved(run: Run, event: ev.ModelCallReserved, stamp: Stamp) -> None:
+    run.reserved[event.call] = Reservation(event.role, event.model, event.input_bound, event.output_cap, event.cost, run.life)
+
+
+def _settled(run: Run, event: ev.ModelCallSettled, stamp: Stamp) -> None:
+    reservation = run.reserved.get(event.call)
+    if reservation is None:
+        return
+    _charge(run, event.call, event.usage, event.cost, event.certainty)
+    if reservation.role != "maker":
+        return
+    if event.failure is not None:
+        _failed(run, event)
+        return
+    run.failures = run.patience = 0
+    run.retry = None
+    run.session = event.session
+    run.turns += 1
+    run.iterations[-1].turns = run.turns
+    run.malformed += event.problem is not None
+    run.calls = [Call(asked.id, asked.tool) for asked in event.asked]
+    run.replied = event.stop in ("end", "refused") and not event.asked and event.problem is None
+    if event.stop == "refused":
+        run.maker_end = "refused"
+
+
+def _failed(run: Run, event: ev.ModelCallSettled) -> None:
+    failure = event.failure
+    assert failure is not None
+    run.failure = f"{failure}: {event.message}" if event.message else failure
+    run.session = event.session or run.session
+    if failure not in RETRYABLE:
+        run.fatal = failure
+        return
+    if failure in PATIENT:
+        run.patience += 1
+    else:
+        run.failures += 1
+    run.retry = Retry(failure, event.retry_after, run.patience + run.failures)
+
+
+def _limit(run: Run, event: ev.LimitReached, stamp: Stamp) -> None:
+    run.no_room = event.limit
+
+
+def _charge(run: Run, call: str, usage: Usage, cost: int | None, certainty: Certainty) -> None:
+    reservation = run.reserved.pop(call)
+    spends = [run.spend]
+    if run.iterations:
+        spends.append(run.iterations[-1].spend)
+        if reservation.role == "check":
+            spends.append(run.iterations[-1].check_spend)
+    for spend in spends:
+        _add(spend, usage, cost, certainty)
+
+
+def _add(spend: Spend, usage: Usage, cost: int | None, certainty: Certainty) -> None:
+    spend.usage += usage
+    spend.model_calls += 1
+    if cost is None:
+        spend.unpriced = spend.unpriced or usage.tokens > 0
+    else:
+        spend.cost += cost
+    if certainty == "estimated" or (certainty == "priced" and spend.certainty == "metered"):
+        spend.certainty = certainty
+
+
+def _waiting(run: Run, event: ev.WaitStarted, stamp: Stamp) -> None:
+    run.wait = Wait(event.cause, event.seconds, event.until, event.attempt)
+    run.retry = None
+
+
+def _waited(run: Run, event: ev.WaitEnded, stamp: Stamp) -> None:
+    run.wait = None
+
+
+def _granted(run: Run, event: ev.ToolCallGranted, stamp: Stamp) -> None:
+    call = _call(run, event.call)
+    call.status, call.life = "granted", run.life
+    for spend in (run.spend, run.iterations[-1].spend):
+        spend.tool_calls += 1
+    run.tool_calls += 1
+
+
+def _refused(run: Run, event: ev.ToolCallRefused, stamp: Stamp) -> None:
+    call = _call(run, event.call)
+    call.status, call.why, call.problem = "refused", event.why, event.problem
+    if event.problem == "malformed_output":
+        run.malformed += 1
+    run.signatures.append(f"{event.tool} refused: {event.why}")
+
+
+def _finished(run: Run, event: ev.ToolCallFinished, stamp: Stamp) -> None:
+    call = _call(run, event.call)
+    call.status, call.problem = "finished", event.problem
+    run.signatures.append(event.signature)
+    run.malformed = run.malformed + 1 if event.problem == "malformed_output" else 0
+
+
+def _lost(run: Run, event: ev.ToolCallLost, stamp: Stamp) -> None:
+    _call(run, event.call).status = "lost"
+    run.notices.append(f"iteration {run.iteration}: the outcome of {event.tool} ({event.call}) is not known")
+
+
+def _call(run: Run, call_id: str) -> Call:
+    return next(call for call in run.calls if call.id == call_id)
+
+
+def _maker_finished(run: Run, event: ev.MakerFinished, stamp: Stamp) -> None:
+    run.maker_end = event.how
+    run.iterations[-1].maker = event.how
+    run.over_calls = run.over_calls + 1 if event.how == "tool_calls" else 0
+    run.nudges = []
+    run.phase = "checks"
+
+
+def _committed(run: Run, event: ev.WorkCommitted, stamp: Stamp) -> None:
+    run.committed = True
+    run.commit = event.commit
+    now = run.iterations[-1]
+    now.commit, now.digest, now.empty = event.commit, event.digest, event.empty
+    now.files, now.added, now.removed, now.protected = (
+        event.files,
+        event.added,
+        event.removed,
+        event.protected,
+    )
+
+
+def _checked(run: Run, event: ev.CheckFinished, stamp: Stamp) -> None:
+    name = event.verdict.check
+    run.check_tries[name] = run.check_tries.get(name, 0) + 1
+    run.verdicts = [one for one in run.verdicts if one.check != name] + [event.verdict]
+    run.iterations[-1].outcomes[name] = event.verdict.outcome
+
+
+def _skipped(run: Run, event: ev.CheckSkipped, stamp: Stamp) -> None:
+    run.skipped.append(event.check)
+
+
+def _iteration_finished(run: Run, event: ev.IterationFinished, stamp: Stamp) -> None:
+    run.phase = "deciding"
+    run.findings = tuple(found for verdict in run.verdicts for found in verdict.findings)
+    now = run.iterations[-1]
+    now.score, now.passed, now.signals = event.score, event.passed, event.signals
+    now.fingerprints = tuple(sorted({found.fingerprint for found in run.findings}))
+    now.seconds = stamp.clock - now.clock_start
+
+
+# Waiting for a person
+
+
+def _approval(run: Run, event: ev.ApprovalRequested, stamp: Stamp) -> None:
+    call = _call(run, event.call)
+    call.status, call.approval = "waiting", event.approval
+    run.approvals[event.approval] = Approval(
+        event.approval, event.call, event.tool, event.summary, event.arguments, event.cwd, event.rule, event.tier,
+        event.digest, stamp.at, event.reason, event.expires,
+    )  # fmt: skip
+    run.asking, run.asking_for = "approval", event.approval
+
+
+def _decided(run: Run, event: ev.ApprovalDecided, stamp: Stamp) -> None:
+    approval = run.approvals[event.approval]
+    approval.decided, approval.approved = True, event.approved
+    approval.by, approval.why = event.by, event.why
+    call = _call(run, approval.call)
+    call.status = "approved" if event.approved else "denied"
+    call.why, call.arguments = event.why, event.arguments
+    if event.always:
+        run.rules = (*run.rules, event.always)
+    run.asking = run.asking_for = ""
+
+
+def _verdict_asked(run: Run, event: ev.VerdictAsked, stamp: Stamp) -> None:
+    run.asking, run.asking_for = "verdict", event.check
+
+
+def _verdict_given(run: Run, event: ev.VerdictGiven, stamp: Stamp) -> None:
+    run.given[event.check] = (event.passed, event.by, event.why)
+    run.asking = run.asking_for = ""
+
+
+def _clashed(run: Run, event: ev.StateClashed, stamp: Stamp) -> None:
+    run.asking, run.asking_for = "state", event.theirs
+
+
+def _state_settled(run: Run, event: ev.StateSettled, stamp: Stamp) -> None:
+    run.state_settled = event.state_hash
+    run.asking = run.asking_for = ""
+
+
+# The operator's hand
+
+
+def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
+    run.commands.add(event.command)
+
+
+def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:
+    run.pause_wanted = event.by or "somebody"
+
+
+def _paused(run: Run, event: ev.RunPaused, stamp: Stamp) -> None:
+    run.wait = None
+
+
+def _resumed(run: Run, event: ev.RunResumed, stamp: Stamp) -> None:
+    run.pause_wanted = run.hold = ""
+
+
+def _held(run: Run, event: ev.HoldSet, stamp: Stamp) -> None:
+    run.hold = event.by or "somebody"
+
+
+def _nudged(run: Run, event: ev.Nudged, stamp: Stamp) -> None:
+    run.nudges.append(event.text)
+
+
+def _setting(run: Run, event: ev.SettingChanged, stamp: Stamp) -> None:
+    run.settings = event.settings
+    run.no_room = ""
+
+
+def _stop(run: Run, event: ev.StopAsked, stamp: Stamp) -> None:
+    run.stop = (event.by, event.why, event.now)
+    run.wait = None
+
+
+def _notice(run: Run, event: ev.NoticeRaised, stamp: Stamp) -> None:
+    run.notices.append(event.text)
+
+
+_RULES: dict[type, Callable[..., None]] = {
+    ev.RunQueued: _queued,
+    ev.RunnerStarted: _runner,
+    ev.RunStarted: _started,
+    ev.WorkspacePrepared: _prepared,
+    ev.RunEnded: _ended,
+    ev.IterationStarted: _iteration_started,
+    ev.ModelCallReserved: _reserved,
+    ev.ModelCallSettled: _settled,
+    ev.LimitReached: _limit,
+    ev.WaitStarted: _waiting,
+    ev.WaitEnded: _waited,
+    ev.ToolCallGranted: _granted,
+    ev.ToolCallRefused: _refused,
+    ev.ToolCallFinished: _finished,
+    ev.ToolCallLost: _lost,
+    ev.MakerFinished: _maker_finished,
+    ev.WorkCommitted: _committed,
+    ev.CheckFinished: _checked,
+    ev.CheckSkipped: _skipped,
+    ev.IterationFinished: _iteration_finished,
+    ev.ApprovalRequested: _approval,
+    ev.ApprovalDecided: _decided,
+    ev.VerdictAsked: _verdict_asked,
+    ev.VerdictGiven: _verdict_given,
+    ev.StateClashed: _clashed,
+    ev.StateSettled: _state_settled,
+    ev.CommandTaken: _taken,
+    ev.PauseAsked: _pause_asked,
+    ev.RunPaused: _paused,
+    ev.RunResumed: _resumed,
+    ev.HoldSet: _held,
+    ev.Nudged: _nudged,
+    ev.SettingChanged: _setting,
+    ev.StopAsked: _stop,
+    ev.NoticeRaised: _notice,
+}

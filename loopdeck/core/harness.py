@@ -1,0 +1,52 @@
+"""What the harness itself finds fault with in a maker's part of an iteration, said as verdicts beside those of the checks."""
+
+from msgspec import structs
+
+from loopdeck.core.findings import Finding, Severity, Verdict, finding
+from loopdeck.core.run import Run
+
+BASE_DIGEST = "base"
+"""The digest of work that changes nothing against the base."""
+
+PROTECT = "protected paths"
+MAKER = "maker"
+
+
+def reports(run: Run) -> list[str]:
+    """Names of the reports due for the iteration whose work has just been committed."""
+    now = run.current
+    due = []
+    if now is not None and now.protected:
+        due.append(PROTECT)
+    if run.maker_end not in (None, "ended", "budget"):
+        due.append(MAKER)
+    return due
+
+
+def report(run: Run, name: str) -> Verdict:
+    """The report `name` as a verdict."""
+    if name == PROTECT:
+        assert run.current is not None
+        return _verdict(PROTECT, "protect", "major", tuple(_protected(path) for path in run.current.protected))
+    return _verdict(MAKER, "tools", "minor", (_maker(run),))
+
+
+def _verdict(name: str, kind: str, severity: Severity, findings: tuple[Finding, ...]) -> Verdict:
+    return Verdict(name, kind, "failed", 0.0, severity, findings)  # type: ignore[arg-type]  # kind is one of the literals
+
+
+def _protected(path: str) -> Finding:
+    found = finding(PROTECT, "unchanged", f"{path} is protected and was put back as it was", path=path)
+    return structs.replace(found, evidence="Mend the work, not what grades it.")
+
+
+def _maker(run: Run) -> Finding:
+    said = {
+        "tool_calls": f"all {run.settings.max_tool_calls} tool calls of the iteration were used up before the work was finished",
+        "repeating": "the same tool calls with the same results were made again and again",
+        "malformed": "replies or tool arguments could not be understood, several times in a row",
+        "max_turns": f"{run.turns} turns were used up before the work was finished",
+        "refused": "the model refused to go on",
+        "context": "the conversation outgrew the model's window",
+    }
+    return finding(MAKER, run.maker_end or "ended", said.get(run.maker_end or "", "it did not finish"), severity="minor")
