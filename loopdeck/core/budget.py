@@ -6,7 +6,7 @@ and price are taken as upper bounds, so what is settled never exceeds what was r
 
 from typing import NamedTuple
 
-from loopdeck.core.events import Settings
+from loopdeck.core.happening import Settings
 from loopdeck.core.run import Run
 from loopdeck.core.usage import Rates
 

@@ -5,63 +5,13 @@ tag on disk is the class name in snake case. A kind that this version does not k
 Money is in picodollars, `None` where a price is not known; every `at` and `until` is UTC, RFC 3339.
 """
 
-import re
 from typing import Literal
 
-from msgspec import Struct
-
 from loopdeck.core.conversation import FailureKind, Stop
-from loopdeck.core.findings import Problem, Severity, Verdict
+from loopdeck.core.findings import Problem, Verdict
+from loopdeck.core.happening import CallAsked, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
-
-Role = Literal["maker", "check"]
-Reason = Literal["done", "max_iterations", "budget", "no_progress", "human", "error", "lost"]
-Tier = Literal["low", "medium", "high", "dangerous"]
-MakerEnd = Literal["ended", "max_turns", "tool_calls", "repeating", "malformed", "refused", "context", "budget"]
-"""How a maker's part of an iteration came to its end; only `ended` is its own word."""
-
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-def snake(name: str) -> str:
-    """The tag of a class: `RunEnded` → `run_ended`."""
-    return _HUMP.sub("_", name).lower()
-
-
-class Happening(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag=snake):
-    """Base of all events, of the journal and of the trace."""
-
-
-class Settings(Struct, frozen=True, omit_defaults=True):
-    """What a person may change while the run lives, as frozen at its start and changed since."""
-
-    max_iterations: int
-    max_cost: int | None = None
-    max_tokens: int | None = None
-    max_wall_s: float | None = None
-    max_tool_calls: int | None = None
-    no_progress: int = 3
-    severity_floor: Severity = "major"
-    final_pass: bool = False
-    model: str = ""
-
-
-class CallAsked(Struct, frozen=True):
-    """A tool call that a reply asks for; its arguments are in the trace."""
-
-    id: str
-    tool: str
-
-
-class Signal(Struct, frozen=True, omit_defaults=True):
-    """A no-progress detector's word after an iteration: which, how many iterations in a row, which rung, and on what evidence."""
-
-    detector: str
-    streak: int
-    rung: Literal["note", "nudge", "stop"]
-    evidence: str
-
 
 # A run's life
 

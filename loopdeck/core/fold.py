@@ -102,6 +102,7 @@ def _iteration_started(run: Run, event: ev.IterationStarted, stamp: Stamp) -> No
     run.fatal = run.retry = None
     run.state_settled = ""
     run.given = {}
+    run.told, run.nudges = run.nudges, []
 
 
 def _reserved(run: Run, event: ev.ModelCallReserved, stamp: Stamp) -> None:
@@ -216,7 +217,6 @@ def _maker_finished(run: Run, event: ev.MakerFinished, stamp: Stamp) -> None:
     run.maker_end = event.how
     run.iterations[-1].maker = event.how
     run.over_calls = run.over_calls + 1 if event.how == "tool_calls" else 0
-    run.nudges = []
     run.phase = "checks"
 
 

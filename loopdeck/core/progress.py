@@ -8,7 +8,7 @@ reasons is working. Repeated tool calls are a matter within one iteration: they 
 
 from collections.abc import Callable, Sequence
 
-from loopdeck.core.events import Signal
+from loopdeck.core.happening import Signal
 from loopdeck.core.run import Iteration
 
 NUDGE_AT = 3

@@ -116,7 +116,7 @@ def _memory(one: Iteration) -> str:
 
 
 def _told(run: Run) -> list[str]:
-    told = [f"The operator says: {text}" for text in run.nudges]
+    told = [f"The operator says: {text}" for text in run.told]
     before = run.iterations[-2] if len(run.iterations) > 1 else None
     for signal in before.signals if before is not None else ():
         if signal.rung != "note":

@@ -5,8 +5,8 @@ from typing import Literal
 from msgspec import Struct, field
 
 from loopdeck.core.conversation import FailureKind
-from loopdeck.core.events import MakerEnd, Reason, Settings, Signal, Tier
 from loopdeck.core.findings import Finding, Outcome, Problem, Verdict
+from loopdeck.core.happening import MakerEnd, Reason, Settings, Signal, Tier
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.usage import Certainty, Usage
 
@@ -179,6 +179,7 @@ class Run(Struct):
     hold: str = ""
     stop: tuple[str, str, bool] | None = None
     nudges: list[str] = []
+    told: list[str] = []
     commands: set[str] = set()
 
     reason: Reason | None = None

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from loopdeck.core.conversation import FailureKind
-from loopdeck.core.events import MakerEnd, Reason, Signal
+from loopdeck.core.happening import MakerEnd, Reason, Signal
 
 
 class TakePlace(Struct, frozen=True):

@@ -7,8 +7,8 @@ a crash (`ModelReplied`, `ToolReturned`). Texts over a few kilobytes are in blob
 from msgspec import Struct
 
 from loopdeck.core.conversation import Block, FailureKind, Stop
-from loopdeck.core.events import Happening, Role
 from loopdeck.core.findings import Outcome, Problem
+from loopdeck.core.happening import Happening, Role
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
 
