@@ -1,0 +1,28 @@
+"""Scenarios that more than one test plays.
+
+The server's process knows them as `tests.kit.model_scenarios:NAME`.
+"""
+
+import random
+
+from loopdeck.core.usage import Usage
+from tests.kit.model_talk import Answer, Request
+
+
+def finished(request: Request) -> Answer:
+    """Says that it is done, at once, with no calls."""
+    return Answer(text=f"Done after {request.turns} replies.")
+
+
+def erratic(seed: int = 0):
+    """Bills at random: output up to what was allowed, input split over the caches in any way."""
+    dice = random.Random(seed)
+
+    def scenario(request: Request) -> Answer:
+        total = dice.randint(1, len(request.raw))
+        read = dice.randint(0, total)
+        write = dice.randint(0, total - read)
+        output = dice.choice([request.max_tokens, dice.randint(0, request.max_tokens)])
+        return Answer(text="ok", usage=Usage(total - read - write, output, read, write))
+
+    return scenario
