@@ -95,7 +95,7 @@ def _iteration_started(run: Run, event: ev.IterationStarted, stamp: Stamp) -> No
     run.iterations.append(Iteration(event.iteration, stamp.at, event.state_hash, final=event.final, clock_start=stamp.clock))
     run.phase = "maker"
     run.verdicts, run.skipped, run.check_tries = [], [], {}
-    run.calls, run.signatures = [], []
+    run.calls, run.signatures, run.answered = [], [], []
     run.turns = run.tool_calls = run.malformed = run.failures = run.patience = 0
     run.replied = run.committed = False
     run.maker_end = None
@@ -122,6 +122,7 @@ def _settled(run: Run, event: ev.ModelCallSettled, stamp: Stamp) -> None:
     run.failures = run.patience = 0
     run.retry = None
     run.session = event.session
+    run.answered.append(event.call)
     run.turns += 1
     run.iterations[-1].turns = run.turns
     run.malformed += event.problem is not None

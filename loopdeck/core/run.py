@@ -153,6 +153,7 @@ class Run(Struct):
     turns: int = 0
     tool_calls: int = 0
     calls: list[Call] = []
+    answered: list[str] = []
     replied: bool = False
     session: str = ""
     malformed: int = 0

@@ -1,0 +1,74 @@
+"""`.loop/` in a worktree: the state and the findings as the maker sees them, and the report it may leave.
+
+The maker owns the worktree and may put a link or anything else where we write; so the folder is made anew if it isn't a plain one, and
+files are opened without following links.
+"""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from loopdeck.errors import WorkspaceError
+
+NAME = ".loop"
+STATE = "STATE.md"
+FINDINGS = "FINDINGS.md"
+REPORT = "REPORT.md"
+_MOST = 1 << 20
+
+
+class LoopFolder:
+    """The `.loop` folder of one worktree."""
+
+    def __init__(self, worktree: Path) -> None:
+        self._dir = worktree / NAME
+
+    def write(self, name: str, text: str) -> None:
+        """Put `text` into the file `name`, whatever was there. Raises WorkspaceError."""
+        try:
+            self._plain_folder()
+            path = self._dir / name
+            self._clear(path)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+        except OSError as error:
+            raise WorkspaceError(f"{NAME}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error
+
+    def read(self, name: str) -> str | None:
+        """The file's text, or None if there is no plain file of that name in a plain folder. At most 1 MiB is read."""
+        if not _is_folder(self._dir):
+            return None
+        try:
+            descriptor = os.open(self._dir / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return None
+            return file.read(_MOST).decode("utf-8", "replace")
+
+    def remove(self, name: str) -> None:
+        """Take the file away, if it is there."""
+        if _is_folder(self._dir):
+            self._clear(self._dir / name)
+
+    def _plain_folder(self) -> None:
+        if not _is_folder(self._dir):
+            self._clear(self._dir)
+            self._dir.mkdir(mode=0o755)
+
+    @staticmethod
+    def _clear(path: Path) -> None:
+        if _is_folder(path):
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
