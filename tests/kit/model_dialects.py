@@ -5,7 +5,8 @@ own agents: the two meet only on the wire.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from loopdeck.core.usage import Usage
@@ -23,12 +24,16 @@ def text_of(content: Any) -> str:
     if not isinstance(content, list):
         return ""
     return "".join(
-        str(block.get("text") or "")
-        if block.get("type") in {"text", "input_text", "output_text"}
-        else text_of(block.get("content"))
+        str(block.get("text") or "") if block.get("type") in {"text", "input_text", "output_text"} else text_of(block.get("content"))
         for block in content
         if isinstance(block, dict)
     )
+
+
+def tools_complaint(names: Iterable[str]) -> str:
+    """What every provider says of a tool's name that isn't one."""
+    bad = [name for name in names if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name)]
+    return f"tools: {bad} should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'" if bad else ""
 
 
 def pieces(text: str, size: int) -> Iterator[str]:
@@ -47,6 +52,8 @@ def messages_complaint(body: Json) -> str:
     marks = json.dumps(body).count('"cache_control": ')
     if marks > 4:
         return f"A maximum of 4 blocks with cache_control may be provided. Found {marks}."
+    if complaint := tools_complaint(tool["name"] for tool in body.get("tools") or ()):
+        return complaint
     messages = body.get("messages") or []
     if not messages or messages[0]["role"] != "user":
         return "messages: first message must use the user role"
@@ -187,6 +194,8 @@ def read_chat(body: Json) -> Json:
 
 def chat_complaint(body: Json) -> str:
     """What the provider would say is wrong with a body, or nothing."""
+    if complaint := tools_complaint(tool["function"]["name"] for tool in body.get("tools") or ()):
+        return complaint
     waiting: list[str] = []
     for message in body.get("messages") or []:
         if message["role"] == "tool":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from loopdeck.core.usage import Usage
-from tests.kit.model_dialects import Event, Json, pieces, text_of
+from tests.kit.model_dialects import Event, Json, pieces, text_of, tools_complaint
 from tests.kit.model_talk import Answer, Request
 
 
@@ -36,6 +36,8 @@ def read_responses(body: Json) -> Json:
 
 def responses_complaint(body: Json) -> str:
     """What the provider would say is wrong with a body, or nothing."""
+    if complaint := tools_complaint(tool["name"] for tool in body.get("tools") or ()):
+        return complaint
     items = body.get("input") or []
     if isinstance(items, str):
         return ""
@@ -43,9 +45,7 @@ def responses_complaint(body: Json) -> str:
     answered = {item["call_id"] for item in items if item.get("type") == "function_call_output"}
     if asked != answered:
         return f"No tool output found for function call {sorted(asked ^ answered)}."
-    if any(item.get("type") == "reasoning" and not item.get("encrypted_content") for item in items) and not body.get(
-        "store", True
-    ):
+    if any(item.get("type") == "reasoning" and not item.get("encrypted_content") for item in items) and not body.get("store", True):
         return "Items are not persisted when `store` is set to false."
     return ""
 
@@ -65,9 +65,7 @@ def _items(request: Request, answer: Answer) -> list[Json]:
     items: list[Json] = []
     if answer.thinking:
         sealed = (
-            {"encrypted_content": f"sealed-{request.n}"}
-            if "reasoning.encrypted_content" in (request.body.get("include") or ())
-            else {}
+            {"encrypted_content": f"sealed-{request.n}"} if "reasoning.encrypted_content" in (request.body.get("include") or ()) else {}
         )
         items.append({"id": f"rs_{request.n}", "type": "reasoning", "summary": [], **sealed})
     if answer.text:
