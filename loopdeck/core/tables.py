@@ -57,12 +57,12 @@ class Table:
         self.label = label
         self.items = items
         self.problems = problems
-        self._home = home
+        self.home = home
         self._asked: set[str] = set()
 
     def over(self, below: Items) -> "Table":
         """This table with the keys of `below` that it doesn't have itself."""
-        return Table(self.label, {**below, **self.items}, self._home, self.problems)
+        return Table(self.label, {**below, **self.items}, self.home, self.problems)
 
     def __contains__(self, key: str) -> bool:
         return key in self.items
@@ -77,7 +77,7 @@ class Table:
         if key in self.items:
             _, source, path = self.items[key]
         else:
-            source, path = self._home
+            source, path = self.home
         path = path if index is None else (*path, index)
         self.problems.append(Problem(source.file, line_of(source.lines, path), what, remedy, warning))
 
@@ -178,7 +178,7 @@ class Table:
     def table(self, key: str) -> "Table":
         """The table at `key`; an empty one if there is none."""
         value = self.get(key)
-        home = self.items[key][1:] if key in self.items else self._home
+        home = self.items[key][1:] if key in self.items else self.home
         if isinstance(value, dict):
             return _table(_joined(self.label, key), value, home, self.problems)
         if value is not None:

@@ -1,0 +1,108 @@
+"""Who does the work: `[maker]` and `[models]`."""
+
+from typing import get_args
+
+from loopdeck.core import shapes
+from loopdeck.core.loopfile.available import NOT_YET, refuse
+from loopdeck.core.loopfile.remedies import remedies
+from loopdeck.core.spec import TOOL_NAMES, AgentKind, Connector, Maker, Models
+from loopdeck.core.tables import Complaint, Shape, Table, listed, nearest
+
+AGENTS: tuple[AgentKind, ...] = get_args(AgentKind)
+_BUILT = tuple(agent for agent in AGENTS if f"agent {agent}" not in NOT_YET)
+_NEEDS: dict[AgentKind, tuple[str, str]] = {
+    "anthropic": ("model", "claude-sonnet-4-5"),
+    "openai": ("model", "gpt-5"),
+    "scripted": ("script", "script.toml"),
+    "command": ("command", "my-agent --print"),
+    "acp": ("command", "my-agent --acp"),
+}
+_ROLES = ("triage", "draft", "check", "review", "fallback")
+
+
+def read_maker(table: Table, *, whole: bool) -> Maker:
+    """`[maker]`. Only a `whole` one must name its agent and what that agent needs; a deck's defaults need not."""
+    agent = read_agent(table, "agent")
+    connectors = tuple(_connector(one) for one in table.tables("connector"))
+    if connectors:
+        refuse(table, "connector", "connector")
+    maker = Maker(
+        agent=agent or "scripted",
+        model=table.text("model", shape=shapes.label),
+        command=table.text("command", shape=shapes.command),
+        base_url=table.text("base_url", shape=shapes.url),
+        script=table.text("script", shape=shapes.path),
+        tools=table.texts("tools", TOOL_NAMES, _tool_shape(connectors)),
+        system=table.text("system", shape=shapes.path),
+        max_turns=table.whole("max_turns", 50, 1, 10_000),
+        max_output_tokens=table.whole("max_output_tokens", 8192, 1, 1_000_000),
+        connectors=connectors,
+    )
+    table.unknown(remedies("maker"))
+    if whole:
+        _complete(table, agent)
+    return maker
+
+
+def read_agent(table: Table, key: str) -> AgentKind | None:
+    """The kind of agent named by `key`; None if there is none, or none that this version has."""
+    agent = table.choice(key, AGENTS, None)
+    return None if agent and refuse(table, key, f"agent {agent}") else agent
+
+
+def read_models(table: Table) -> Models:
+    """`[models]`: roles."""
+    models = Models(**{role: table.text(role, shape=shapes.label) for role in _ROLES})
+    for role in _ROLES:
+        agent, colon, _ = getattr(models, role).partition(":")
+        if colon and not refuse(table, role, f"agent {agent}") and agent not in AGENTS:
+            _misspelled(table, role, agent)
+    table.unknown(remedies("models"))
+    return models
+
+
+def agent_of(written: str) -> AgentKind | None:
+    """The agent of `agent:model`; None if only a model is named."""
+    head, colon, _ = written.partition(":")
+    return next((agent for agent in AGENTS if colon and agent == head), None)
+
+
+def _misspelled(table: Table, role: str, agent: str) -> None:
+    # A model's own name may hold a colon (`llama3:8b`), so only what looks like an agent is taken for one.
+    if close := nearest(agent, AGENTS):
+        table.note(role, f"{table.name(role)} names no agent: {agent!r}", close)
+
+
+def _complete(table: Table, agent: AgentKind | None) -> None:
+    if "agent" not in table:
+        table.note("agent", "`[maker]` names no agent", f"Write `agent = …`, one of {listed(_BUILT)}.")
+    elif agent in _NEEDS and _NEEDS[agent][0] not in table:
+        key, example = _NEEDS[agent]
+        table.note(key, f"`[maker]` has no {key}, which agent `{agent}` needs", f'Write `{key} = "{example}"`.')
+
+
+def _connector(table: Table) -> Connector:
+    connector = Connector(
+        name=table.text("name", shape=shapes.word),
+        command=table.text("command", shape=shapes.command),
+        url=table.text("url", shape=shapes.url),
+        tools=table.texts("tools", shape=shapes.label),
+    )
+    if "name" not in table:
+        table.note("name", "a connector has no name", 'Write `name = "…"`.')
+    if ("command" in table) == ("url" in table):
+        remedy = "Write `command` for a server to start, or `url` for one that runs."
+        table.note("command", "a connector has one of `command` and `url`", remedy)
+    table.unknown({})
+    return connector
+
+
+def _tool_shape(connectors: tuple[Connector, ...]) -> Shape:
+    servers = {connector.name for connector in connectors}
+
+    def known(tool: str) -> Complaint | None:
+        if tool in TOOL_NAMES or tool.partition(".")[0] in servers:
+            return None
+        return f"names no tool: {tool[:60]!r}", nearest(tool, TOOL_NAMES) or f"Tools are {listed(TOOL_NAMES)}."
+
+    return known
