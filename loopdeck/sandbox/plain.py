@@ -1,0 +1,249 @@
+"""The plain door: runs a command as it is, confines nothing, and still leaves nothing behind.
+
+A command gets a session of its own, exactly the environment it was given plus its marks, and /dev/null or bytes to read. However it
+ends (by itself, by the clock, by cancellation), all that carries its marks is ended with it: asked, given `grace_s` seconds, killed,
+and looked for again until there is none. Its first process is reaped last, so that its number, which is its group's, can't pass
+on to somebody else in between.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+
+from loopdeck.errors import WorkspaceError
+from loopdeck.sandbox import family
+from loopdeck.sandbox.capture import Capture
+from loopdeck.sandbox.port import Command, Finished
+
+GRACE_S = 2.0
+_PIECE = 1 << 18
+_STUBBORN_S = 10.0
+_subreaper = family.Subreaper()
+sweep = family.sweep
+
+OnOutput = Callable[[bytes], None]
+
+
+class PlainDoor:
+    """Runs commands unconfined. `marker` names the run in the environment of each; `grace_s` lies between TERM and KILL."""
+
+    name = "plain"
+    confines = False
+
+    def __init__(self, marker: str, *, grace_s: float = GRACE_S) -> None:
+        self._marker = marker
+        self._grace_s = grace_s
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
+        """Run to the end; see the port. A command that ended while something it left had to be killed has ended all the same.
+
+        Raises WorkspaceError if the command can't be started, or if the kernel does not let go of one of its processes.
+        """
+        with _subreaper:
+            running = _Running(command, family.Mark(self._marker, uuid.uuid4().hex), on_output)
+            try:
+                await running.exit_or_timeout()
+            finally:
+                await _undisturbed(running.end(self._grace_s))
+            return running.finished()
+
+
+async def _undisturbed(work: Coroutine[None, None, None]) -> None:
+    """Finish `work`, however often this task is cancelled meanwhile; then be cancelled."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError from task.exception()
+    task.result()
+
+
+def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
+    try:
+        with contextlib.ExitStack() as stack:
+            stdin = None
+            if command.stdin:
+                # A file rather than a pipe: it can't block, whether it is read or not.
+                stdin = stack.enter_context(tempfile.TemporaryFile())
+                stdin.write(command.stdin)
+                stdin.seek(0)
+            stack.enter_context(mark.inherited())
+            return subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                env={**command.env, **mark.environment},
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,
+                start_new_session=True,
+            )
+    except (OSError, ValueError, IndexError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        gone = not command.cwd.is_dir()
+        raise WorkspaceError(
+            f"can't start {command.argv[0] if command.argv else 'an empty command'}: {why}",
+            where=str(command.cwd),
+            remedy="The folder is gone." if gone else "Is it installed, and on the PATH of the loop?",
+        ) from error
+
+
+def _pidfd(pid: int) -> int:
+    if not hasattr(os, "pidfd_open"):
+        return -1
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+class _Running:
+    """One command under way."""
+
+    def __init__(self, command: Command, mark: family.Mark, on_output: OnOutput | None) -> None:
+        self._mark = mark
+        self._timeout_s = command.timeout_s
+        self._on_output = on_output
+        self._capture = Capture(command.output_limit)
+        self._ended_by = ""
+        self._loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[None] = self._loop.create_future()
+        self._begun = time.monotonic()
+        self._process = _start(command, mark)
+        assert self._process.stdout is not None
+        self._pipe = self._process.stdout.fileno()
+        os.set_blocking(self._pipe, False)
+        self._loop.add_reader(self._pipe, self._readable)
+        root = family.process(self._process.pid)
+        self._known: dict[int, family.Process] = {root.pid: root} if root else {}
+        self._handle = _pidfd(self._process.pid)
+        if self._handle >= 0:
+            self._loop.add_reader(self._handle, self._gone)
+
+    def _gone(self) -> None:
+        self._loop.remove_reader(self._handle)
+        if not self._exited.done():
+            self._exited.set_result(None)
+
+    def _readable(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # whatever the listener raises ends the command and is the caller's to see
+            self._loop.remove_reader(self._pipe)
+            if not self._exited.done():
+                self._exited.set_exception(error)
+
+    def _read(self) -> bool:
+        try:
+            chunk = os.read(self._pipe, _PIECE)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            self._loop.remove_reader(self._pipe)
+            return False
+        self._capture.add(chunk)
+        if self._on_output:
+            self._on_output(chunk)
+        return True
+
+    async def exit_or_timeout(self) -> None:
+        """Wait for the first process to end, for as long as the command may take."""
+        if self._handle >= 0:
+            await asyncio.wait((self._exited,), timeout=self._timeout_s)
+        else:
+            await self._polled()
+        if self._exited.done():
+            self._exited.result()
+        else:
+            self._ended_by = "timeout"
+
+    async def _polled(self) -> None:
+        # Where there are no pidfds: look, without taking the status, and look again.
+        until = time.monotonic() + self._timeout_s
+        while not self._exited.done() and time.monotonic() < until:
+            if self._over():
+                self._exited.set_result(None)
+            else:
+                await asyncio.sleep(0.005)
+
+    async def end(self, grace_s: float) -> None:
+        """End whatever is left, read the last of the output, take the status, let go of everything."""
+        try:
+            if not (self._over() and self._childless()):
+                await self._end_all(grace_s)
+            if not self._exited.done() or not self._exited.exception():
+                while self._read():
+                    pass
+        finally:
+            self._loop.remove_reader(self._pipe)
+            if self._handle >= 0:
+                self._loop.remove_reader(self._handle)
+                os.close(self._handle)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+        self._process.wait()
+
+    def _over(self) -> bool:
+        now = family.process(self._process.pid)
+        return now is None or now.dead
+
+    def _childless(self) -> bool:
+        return _subreaper.works and family.adopted(self._mark, self._process.pid) is False
+
+    async def _end_all(self, grace_s: float) -> None:
+        if self._look():
+            self._signal(signal.SIGTERM)
+            await self._until_gone(grace_s)
+        until = time.monotonic() + _STUBBORN_S
+        while self._look():
+            if time.monotonic() > until:
+                left = ", ".join(str(pid) for pid in sorted(self._known))
+                raise WorkspaceError(f"processes of a command could not be ended: {left}", remedy="The kernel holds them.")
+            self._signal(signal.SIGKILL)
+            await asyncio.sleep(0.001)
+
+    def _look(self) -> bool:
+        found = family.members(self._mark, self._known.values())
+        family.reap(found.values(), self._process.pid)
+        self._known = {pid: one for pid, one in found.items() if not one.dead}
+        return bool(self._known)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The group first: the kernel reaches all of it at once, so nobody in it can fork away from the signal.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+        for one in self._known.values():
+            family.send(one, number)
+
+    async def _until_gone(self, grace_s: float) -> None:
+        until = time.monotonic() + grace_s
+        pause = 0.001
+        while time.monotonic() < until:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
+            now = [family.process(pid) for pid in self._known]
+            if all(one is None or one.dead for one in now):
+                return
+
+    def finished(self) -> Finished:
+        """What came of it, once it has ended."""
+        status = self._process.returncode
+        ended_by = self._ended_by or (f"signal {-status}" if status < 0 else "")
+        return Finished(
+            exit_code=None if ended_by else status,
+            output=self._capture.output,
+            output_hash=self._capture.hash,
+            size=self._capture.size,
+            seconds=time.monotonic() - self._begun,
+            ended_by=ended_by,
+        )
