@@ -236,7 +236,7 @@ def _prctl(value: int) -> bool:
         return False
     import ctypes
 
-    return ctypes.CDLL(None).prctl(_SUBREAPER, value, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None).prctl(_SUBREAPER, value, 0, 0, 0) == 0)
 
 
 def sweep(run: str, *, patience_s: float = _KILL_ROUNDS_S) -> list[int]:
