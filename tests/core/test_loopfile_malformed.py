@@ -86,7 +86,7 @@ CASES = [
     # Wrong types.
     ("a goal that is a number", swap(1, "goal = 3"), [(1, "must be text, not a whole number")]),
     ("a goal that is a list", swap(1, "goal = [", '"a"]'), [(1, "must be text, not a list")]),
-    ("a maker that is text", 'maker = "m"\n' + GOOD.replace('[maker]\nagent = "anthropic"\nmodel = "m"\n', ""), [(1, "a table, not text")]),
+    ("a maker that is text", 'maker = "m"\n' + "\n".join(["", *GOOD.splitlines()[4:]]), [(1, "a table, not text")]),
     ("an exit that is a list", swap(7, "[[exit]]"), [(7, "must be a table, not a list")]),
     ("one check in single brackets", swap(5, "[check]"), [(5, "must be a list of tables, not a table")]),
     ("a cap in quotes", swap(8, 'max_iterations = "4"'), [(8, "a whole number, not text")]),
@@ -178,6 +178,7 @@ CASES = [
     ("a zone that isn't", put(EXIT, "[trigger]", 'cron = "0 7 * * *"', 'timezone = "../etc"'), [(12, "not a time zone")]),
     ("an event without a webhook", put(EXIT, "[trigger]", 'every = "1h"', 'on = ["push"]'), [(12, "needs a webhook")]),
     ("after itself", put(EXIT, "[trigger]", 'after = "fix"'), [(10, "this loop itself")]),
+    ("a trigger of nothing", put(EXIT, "[trigger]", "enabled = true"), [(10, "nothing that starts")]),
     ("an end that isn't", put(EXIT, "[trigger]", 'every = "1h"', 'until = "tomorrow"'), [(12, "not a date")]),
     # Not in this version.
     ("an agent to come", swap(3, 'agent = "claude"'), [(3, "agent claude is not available")]),
