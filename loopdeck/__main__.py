@@ -1,4 +1,8 @@
-"""The verbs."""
+"""`loopdeck` and `python -m loopdeck`."""
 
-def main() -> int:
-    return 0
+import sys
+
+from loopdeck.cli.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -35,16 +35,16 @@ class Talk:
             match entry:
                 case tr.ModelReplied(role="maker", call=call) if call in answered:
                     talk.messages()
-                    talk.heard(ModelReply(entry.blocks, entry.stop, entry.usage), entry.problem is not None)
+                    talk.heard(ModelReply(entry.blocks, entry.stop, entry.usage))
                 case tr.ToolReturned():
                     talk.returned(entry.call, entry.output, entry.is_error)
                 case _:
                     pass
         return talk
 
-    def heard(self, reply: ModelReply, malformed: bool) -> None:
+    def heard(self, reply: ModelReply) -> None:
         """Take in the model's reply."""
-        if malformed or not reply.blocks:
+        if not reply.blocks:
             self._note = NOT_UNDERSTOOD
             return
         self._messages.append(Message("assistant", reply.blocks))

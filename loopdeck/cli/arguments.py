@@ -1,0 +1,109 @@
+"""Every verb with its words, in one table; the help and the parser are made from it."""
+
+import argparse
+from collections.abc import Callable
+from typing import NamedTuple
+
+from loopdeck import __version__
+
+Add = Callable[[argparse.ArgumentParser], None]
+
+
+class Verb(NamedTuple):
+    """A verb: the module of `loopdeck.cli` that carries it out, one line of help, and its words."""
+
+    module: str
+    help: str
+    add: Add
+
+
+def _words(*adds: Add) -> Add:
+    def add(parser: argparse.ArgumentParser) -> None:
+        for each in adds:
+            each(parser)
+
+    return add
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run id, a unique prefix of one, or a loop's name (its newest run)")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+
+def _why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--why", default="", metavar="TEXT", help="the reason, kept in the journal")
+
+
+def _option(*names: str, **keywords: object) -> Add:
+    return lambda parser: parser.add_argument(*names, **keywords) and None  # type: ignore[arg-type,func-returns-value]
+
+
+_START = _words(
+    _option("loops", nargs="*", metavar="NAME"),
+    _option("--all", action="store_true", help="every loop of the deck"),
+    _option("--wait", action="store_true", help="wait for the end; exits with the highest code of the reasons"),
+    _option("--input", default="", metavar="TEXT", help="what started it, for the maker to read as data"),
+    _json,
+)
+
+VERBS: dict[str, Verb] = {
+    "demo": Verb("demo", "copy a sample project to a scratch folder and run its loops with the scripted agent", _words(
+        _option("--headless", action="store_true", help="run them to the end and print the table"),
+        _option("--dir", default="", metavar="PATH", help="where to copy it (a new temporary folder if not given)"), _json)),
+    "init": Verb("setup", "make a deck in this repository", _words(_json)),
+    "new": Verb("setup", "make a loop", _words(
+        _option("name", metavar="NAME"), _option("--template", default="minimal", metavar="T"), _json)),
+    "check": Verb("lint", "lint loop files", _words(_option("name", nargs="?", default="", metavar="NAME"), _json)),
+    "doctor": Verb("doctor", "say what this machine offers: agents, keys, sandbox, git", _words(_json)),
+    "start": Verb("start", "start runs, each a detached process", _START),
+    "once": Verb("start", "a single supervised run: start it and follow it to its end", _words(
+        _option("name", metavar="NAME"), _option("--input", default="", metavar="TEXT"), _json)),
+    "status": Verb("status", "every loop and run", _words(
+        _json, _option("--watch", action="store_true", help="print again whenever it changes"))),
+    "show": Verb("show", "one run", _words(_run, _json)),
+    "trace": Verb("trace", "a run's trace", _words(
+        _run, _json, _option("--follow", action="store_true"), _option("--kind", default="", metavar="K"),
+        _option("--iteration", type=int, default=0, metavar="N"))),
+    "approvals": Verb("approvals", "what waits for you", _words(_json)),
+    "approve": Verb("approvals", "allow a call", _words(
+        _option("id", metavar="ID"), _option("--edit", default="", metavar="JSON", help="run it with these arguments instead"),
+        _option("--always", default="", metavar="RULE", help="and allow what this rule says for the rest of the run"), _json)),
+    "deny": Verb("approvals", "refuse a call; the reason reaches the maker", _words(
+        _option("id", metavar="ID"), _option("--why", required=True, metavar="TEXT"), _json)),
+    "pause": Verb("hand", "stop at the next step", _words(_run, _json)),
+    "resume": Verb("hand", "go on; also restarts a dead runner at its last step", _words(_run, _json)),
+    "hold": Verb("hand", "stop before the next iteration", _words(_run, _json)),
+    "kill": Verb("hand", "end it", _words(
+        _run, _why, _option("--now", action="store_true", help="without any grace for what it runs"), _json)),
+    "nudge": Verb("hand", "a word for the next iteration", _words(_run, _option("text", metavar="TEXT"), _json)),
+    "set": Verb("hand", "change a limit, the model or the strictness of a live run", _words(
+        _run, _option("key", metavar="KEY"), _option("value", metavar="VALUE"), _json)),
+    "verdict": Verb("hand", "the human check", _words(
+        _run, _option("check", metavar="CHECK"), _option("grade", choices=("pass", "fail")), _why, _json)),
+    "state": Verb("state", "read, edit, see who changed what", _words(
+        _option("loop", metavar="LOOP"), _option("--edit", action="store_true", help="open it in $EDITOR"),
+        _option("--history", action="store_true", help="who changed what, when"), _json)),
+    "diff": Verb("review", "what a run produced", _words(_run, _option("--stat", action="store_true"), _json)),
+    "merge": Verb("review", "one merge commit on the branch you have checked out, after the checks ran on it", _words(_run, _json)),
+    "discard": Verb("review", "drop a run's worktree and branch", _words(_run, _json)),
+    "clean": Verb("clean", "show what can be tidied up and what it would free, or tidy it up", _words(
+        _option("--yes", action="store_true", help="do it"), _json)),
+    "where": Verb("where", "the deck's paths", _words(_json)),
+}  # fmt: skip
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="loopdeck",
+        description="A terminal control room for agent loops.",
+        epilog="Exit codes: 0 done, 2 usage, 10 max_iterations, 11 budget, 12 no_progress, 13 human, 14 error, 15 lost.",
+    )
+    top.add_argument("--version", action="version", version=f"loopdeck {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
+    for name, verb in VERBS.items():
+        verb.add(verbs.add_parser(name, help=verb.help, description=verb.help[:1].upper() + verb.help[1:] + "."))
+    return top

@@ -1,0 +1,125 @@
+"""The operator's hand: what each command comes to, as events.
+
+A command that can't have an effect any more (an approval already answered, a run that is not paused) is taken and refused with the
+reason, so that nobody wonders where it went.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from msgspec import structs
+
+from loopdeck.core import commands as cmd
+from loopdeck.core import events as ev
+from loopdeck.core.durations import seconds
+from loopdeck.core.findings import SEVERITIES
+from loopdeck.core.happening import Settings
+from loopdeck.core.run import Run
+from loopdeck.core.usage import picodollars
+from loopdeck.errors import UsageError
+
+N = TypeVar("N", int, float)
+
+KEYS = (
+    "max_iterations", "max_cost_usd", "max_tokens", "max_wall", "max_tool_calls", "no_progress", "severity_floor",
+    "final_pass", "model",
+)  # fmt: skip
+"""What `set` can change in a live run."""
+
+
+def answer(run: Run, command_id: str, command: cmd.Command, state_hash: str) -> Sequence[ev.Event]:
+    """The events that `command` comes to; `state_hash` is that of the loop's state on disk now. Empty if it was taken before."""
+    if command_id in run.commands:
+        return ()
+    refused, effects = _effects(run, command, state_hash)
+    verb = type(command).__name__.lower()
+    return (ev.CommandTaken(command_id, verb, by=command.by, refused=refused), *effects)
+
+
+def _effects(run: Run, command: cmd.Command, state_hash: str) -> tuple[str, tuple[ev.Event, ...]]:
+    match command:
+        case cmd.Pause(by=by):
+            return _unless(run.status == "paused", "it is paused already", ev.PauseAsked(by))
+        case cmd.Resume(by=by):
+            return _resume(run, by, state_hash)
+        case cmd.Hold(by=by):
+            return "", (ev.HoldSet(by),)
+        case cmd.Kill(by=by, why=why, now=now):
+            return "", (ev.StopAsked(by, why, now),)
+        case cmd.Nudge(by=by, text=text):
+            return "", (ev.Nudged(text, by),)
+        case cmd.Set(by=by, key=key, value=value):
+            return _set(run, by, key, value)
+        case cmd.Decide():
+            return _decide(run, command)
+        case cmd.Judge(by=by, check=check, passed=passed, why=why):
+            waits = run.asking == "verdict" and run.asking_for == check
+            return _unless(not waits, f"no verdict of '{check}' is awaited", ev.VerdictGiven(check, passed, by, why))
+
+
+def _unless(refuse: bool, why: str, event: ev.Event) -> tuple[str, tuple[ev.Event, ...]]:
+    return (why, ()) if refuse else ("", (event,))
+
+
+def _resume(run: Run, by: str, state_hash: str) -> tuple[str, tuple[ev.Event, ...]]:
+    if run.asking == "state":
+        return "", (ev.StateSettled(state_hash, by),)
+    idle = run.status != "paused" and not run.pause_wanted and not run.hold
+    return _unless(idle, "it is not paused", ev.RunResumed(by))
+
+
+def _decide(run: Run, command: cmd.Decide) -> tuple[str, tuple[ev.Event, ...]]:
+    approval = run.approvals.get(command.approval)
+    if approval is None:
+        return f"there is no approval {command.approval}", ()
+    if approval.decided:
+        return f"{approval.by} has answered it before", ()
+    decided = ev.ApprovalDecided(
+        command.approval, command.approved, command.by, command.why, command.arguments, command.always
+    )
+    return "", (decided,)
+
+
+def _set(run: Run, by: str, key: str, value: str) -> tuple[str, tuple[ev.Event, ...]]:
+    try:
+        old, new, settings = changed(run.settings, key, value)
+    except UsageError as error:
+        return error.what, ()
+    return "", (ev.SettingChanged(key, old, new, by, settings),)
+
+
+def changed(settings: Settings, key: str, value: str) -> tuple[str, str, Settings]:
+    """Old value, new value (as text) and the settings with `key` set to `value`. Raises UsageError."""
+    name = key.removeprefix("exit.").removeprefix("maker.")
+    if name not in KEYS:
+        raise UsageError(f"'{key}' can't be set on a live run", remedy=f"One of: {', '.join(KEYS)}.")
+    field, parsed = _parsed(name, value.strip())
+    return str(getattr(settings, field)), str(parsed), structs.replace(settings, **{field: parsed})
+
+
+def _parsed(name: str, value: str) -> tuple[str, object]:
+    try:
+        match name:
+            case "max_iterations" | "max_tokens" | "max_tool_calls":
+                return name, _positive(int(value))
+            case "no_progress":
+                return name, 0 if value.lower() in ("false", "off", "0") else _positive(int(value))
+            case "max_cost_usd":
+                return "max_cost", _positive(picodollars(float(value)))
+            case "max_wall":
+                return "max_wall_s", _positive(seconds(value) or 0.0)
+            case "severity_floor" if value in SEVERITIES:
+                return name, value
+            case "final_pass" if value in ("true", "false"):
+                return name, value == "true"
+            case "model" if value:
+                return name, value
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(f"'{value}' is no value for {name}", remedy="Write it as in a loop file's [exit], for example 8, 2.50 or 30m.")
+
+
+def _positive(number: N) -> N:
+    if number <= 0:
+        raise ValueError(number)
+    return number

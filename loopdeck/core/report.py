@@ -1,0 +1,51 @@
+"""A run's report: what came of it, for a person who reads it the next morning. Pure text from the folded run."""
+
+from loopdeck.core.run import Iteration, Run
+from loopdeck.core.usage import dollars
+
+_MOST_FINDINGS = 30
+
+
+def report(run: Run, goal: str, makers: str) -> str:
+    """Markdown: outcome, result, what it cost, each iteration, open findings; `makers` is the maker's own report, if it left one."""
+    lines = [f"# {run.loop} {run.id}", "", goal, "", f"**Ended: {run.reason}.** {_why(run)}", ""]
+    lines += _result(run)
+    lines += ["", "## Iterations", "", "| n | score | checks | change | maker | tokens | cost | seconds |", "|---|---|---|---|---|---|---|---|"]
+    lines += [_row(one) for one in run.iterations]
+    if run.findings and run.reason != "done":
+        lines += ["", "## Open findings", ""]
+        lines += [f"- {one.fingerprint} ({one.severity}, {one.status}) {one.check} {one.location} {_flat(one.message)}" for one in run.findings[:_MOST_FINDINGS]]
+    if run.notices:
+        lines += ["", "## Notices", "", *(f"- {_flat(text)}" for text in run.notices)]
+    if makers.strip():
+        lines += ["", "## The maker's report", "", makers.strip()]
+    return "\n".join(lines) + "\n"
+
+
+def _why(run: Run) -> str:
+    named = run.limit or run.detector
+    by = f" By {run.ended_by}." if run.ended_by else ""
+    return f"{named + ': ' if named else ''}{run.why}.{by}" if run.why or named else by.strip()
+
+
+def _result(run: Run) -> list[str]:
+    spend = run.spend
+    cost = "unknown" if run.cost is None else f"${dollars(run.cost):.4f} ({spend.certainty})"
+    kept = f"iteration {run.best}" if run.best else "no graded iteration"
+    return [
+        f"- Branch `{run.branch}`, commit `{run.commit[:12]}` ({kept} is kept)" if run.branch else "- No branch was made",
+        f"- Spent: {cost}, {spend.usage.tokens} tokens, {spend.model_calls} model calls, {spend.tool_calls} tool calls, {run.clock:.1f} s",
+        f"- Human inputs: {len(run.commands)}",
+    ]
+
+
+def _row(one: Iteration) -> str:
+    score = "" if one.score is None else f"{one.score:.2f}"
+    passed = sum(outcome == "passed" for outcome in one.outcomes.values())
+    change = "none" if one.empty else f"{one.files} files +{one.added} -{one.removed}"
+    cost = "unknown" if one.spend.unpriced else f"${dollars(one.spend.cost):.4f}"
+    return f"| {one.number} | {score} | {passed}/{len(one.outcomes)} | {change} | {one.maker or ''} | {one.spend.usage.tokens} | {cost} | {one.seconds:.1f} |"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())[:300]

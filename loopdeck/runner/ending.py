@@ -1,0 +1,34 @@
+"""The last step: the best work on the branch, the report written, the end said."""
+
+from loopdeck.core import events as ev
+from loopdeck.core import steps
+from loopdeck.core.report import report
+from loopdeck.errors import WorkspaceError
+from loopdeck.runner.record import Record
+from loopdeck.runner.remembering import Remembering
+from loopdeck.runner.site import Site
+
+
+class Ending:
+    """Carries out the end of a run."""
+
+    def __init__(self, site: Site, remembering: Remembering) -> None:
+        self._site = site
+        self._record: Record = site.record
+        self._remembering = remembering
+
+    async def end(self, step: steps.EndRun) -> None:
+        """End the run; what can't be tidied up any more is said in a notice and doesn't stand in the way."""
+        record, run = self._record, self._record.run
+        commit = next((one.commit for one in run.iterations if one.number == step.best), "")
+        if commit and commit != run.commit:
+            try:
+                await self._site.keep_best(commit)
+            except WorkspaceError as error:
+                record.happened(ev.NoticeRaised(f"the branch could not be set to iteration {step.best}: {error.what}"))
+        ended = ev.RunEnded(step.reason, step.why, step.limit, step.detector, step.by, step.best, commit)
+        self._remembering.close(": ".join(part for part in (step.reason, step.why) if part))
+        shown = record.foreseen(ended)
+        record.write_report(report(shown, self._site.spec.goal, self._remembering.makers_report()))
+        record.happened(ended, durable=True)
+        record.checkpoint()

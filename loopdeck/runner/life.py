@@ -1,0 +1,141 @@
+"""One life of a runner: take the commands, ask what is next, do it, write it down; until the run ends or the process is told to go.
+
+A life that dies anywhere is followed by another that folds the journal and asks the same question.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from loopdeck.core import events as ev
+from loopdeck.core import steps
+from loopdeck.core.decide import decide
+from loopdeck.errors import Bug, LoopdeckError
+from loopdeck.runner.ending import Ending
+from loopdeck.runner.grading import Grading
+from loopdeck.runner.inbox import Hand
+from loopdeck.runner.making import Making
+from loopdeck.runner.record import Record
+from loopdeck.runner.remembering import Remembering
+from loopdeck.runner.site import Site
+
+POLL_S = 0.05
+"""How often the inbox is looked at while a step takes its time."""
+
+
+class Life:
+    """Carries out steps, one after the other, and never lets a person wait for a long one."""
+
+    def __init__(self, site: Site, hand: Hand, making: Callable[[], Making], grading: Callable[[], Grading]) -> None:
+        self._site = site
+        self._record: Record = site.record
+        self._hand = hand
+        self._make_making, self._make_grading = making, grading
+        self._made: Making | None = None
+        self._graded: Grading | None = None
+        self._remembering = Remembering(site)
+        self._ending = Ending(site, self._remembering)
+        self._deadline = 0.0
+
+    async def live(self) -> None:
+        """Until the run has ended. Raises only what is our own bug."""
+        while True:
+            self._hand.take()
+            step = decide(self._record.run, self._site.spec)
+            if isinstance(step, steps.Nothing):
+                return
+            try:
+                await self._attend(step)
+            except Bug:
+                raise
+            except LoopdeckError as error:
+                await self._ending.end(steps.EndRun("error", why=str(error).replace("\n", " ")))
+
+    async def _attend(self, step: steps.Step) -> None:
+        """Carry out `step`, looking at the inbox meanwhile; a stop cuts it short."""
+        task = asyncio.ensure_future(self._do(step))
+        seen = self._record.seq
+        while not (await asyncio.wait((task,), timeout=POLL_S))[0]:
+            self._hand.take()
+            idle = isinstance(step, steps.AwaitPerson | steps.WaitOut) and self._record.seq != seen
+            if idle or (self._record.run.stop is not None and not isinstance(step, _UNCUT)):
+                task.cancel()
+                await asyncio.wait((task,))
+                break
+        if not task.cancelled():
+            task.result()
+
+    @property
+    def _making(self) -> Making:
+        if self._made is None:
+            self._made = self._make_making()
+        return self._made
+
+    @property
+    def _grading(self) -> Grading:
+        if self._graded is None:
+            self._graded = self._make_grading()
+        return self._graded
+
+    async def _do(self, step: steps.Step) -> None:
+        rule = _RULES[type(step)]
+        done = rule(self, step)
+        if done is not None:
+            await done
+
+    # One method for each kind of step
+
+    async def _take_place(self, step: steps.TakePlace) -> None:
+        await self._site.take_place()
+        self._record.happened(ev.RunStarted())
+
+    async def _prepare(self, step: steps.PrepareWorkspace) -> None:
+        prepared = await self._site.prepare()
+        self._record.happened(prepared, durable=True)
+
+    async def _commit(self, step: steps.CommitWork) -> None:
+        self._record.happened(await self._site.commit(self._remembering.makers_report()), durable=True)
+
+    def _back_off(self, step: steps.BackOff) -> None:
+        self._deadline = asyncio.get_running_loop().time() + step.seconds
+        self._record.happened(ev.WaitStarted(step.cause, step.seconds, self._record.later(step.seconds), step.attempt))
+
+    async def _wait_out(self, step: steps.WaitOut) -> None:
+        await asyncio.sleep(max(0.0, self._deadline - asyncio.get_running_loop().time()))
+        self._record.waited()
+        self._record.happened(ev.WaitEnded())
+
+    async def _await_person(self, step: steps.AwaitPerson) -> None:
+        await asyncio.Event().wait()
+
+    def _stand_still(self, step: steps.StandStill) -> None:
+        cause = "hold" if step.cause == "hold" else "pause"
+        self._record.happened(ev.RunPaused(cause, step.by))
+
+
+_UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
+"""Short steps that a stop waits for, so that nothing is left half done."""
+
+_RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
+    steps.TakePlace: Life._take_place,
+    steps.PrepareWorkspace: Life._prepare,
+    steps.StartIteration: lambda life, step: life._remembering.start_iteration(step),
+    steps.CallModel: lambda life, step: life._making.call_model(),
+    steps.ReportLost: lambda life, step: life._making.report_lost(step.call),
+    steps.WeighCall: lambda life, step: life._making.weigh(step.call),
+    steps.GrantCall: lambda life, step: life._making.grant(step),
+    steps.RefuseCall: lambda life, step: life._making.refuse(step),
+    steps.RunCall: lambda life, step: life._making.run_call(step.call),
+    steps.FinishMaker: lambda life, step: life._record.happened(ev.MakerFinished(step.how)),
+    steps.CommitWork: Life._commit,
+    steps.ReportMaker: lambda life, step: life._grading.report_maker(step.check),
+    steps.RunCheck: lambda life, step: life._grading.run_check(step.check, lambda: life._making.transcript),
+    steps.SkipCheck: lambda life, step: life._record.happened(ev.CheckSkipped(step.check, step.why)),
+    steps.AskVerdict: lambda life, step: life._record.happened(ev.VerdictAsked(step.check), durable=True),
+    steps.FinishIteration: lambda life, step: life._remembering.finish_iteration(step),
+    steps.WaitOut: Life._wait_out,
+    steps.BackOff: Life._back_off,
+    steps.AwaitPerson: Life._await_person,
+    steps.StandStill: Life._stand_still,
+    steps.EndRun: lambda life, step: life._ending.end(step),
+}

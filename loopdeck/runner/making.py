@@ -1,0 +1,162 @@
+"""The maker's steps: a model call, and each tool call through the gate, granted durably before it runs."""
+
+import asyncio
+import hashlib
+import time
+
+from msgspec import structs
+
+from loopdeck.core import events as ev
+from loopdeck.core import gate, progress, prompt, steps
+from loopdeck.core import trace as tr
+from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, Part, ToolUse
+from loopdeck.core.findings import Problem
+from loopdeck.runner.metered import Line, Meter
+from loopdeck.runner.record import Record
+from loopdeck.runner.site import Site
+from loopdeck.runner.talk import LOST, Talk
+from loopdeck.tools import registry as tools
+
+_REPEATED = "\n[loopdeck: this is the {n}th time in a row that this call came to this result. Do something else.]"
+
+
+class Making:
+    """Carries out the steps of the maker's part."""
+
+    def __init__(self, site: Site, line: Line, meter: Meter) -> None:
+        self._site = site
+        self._record: Record = site.record
+        self._line = line
+        self._meter = meter
+        self._system: tuple[Part, ...] = site.system_parts()
+        self._tools = tools.schemas(site.tool_names())
+        self._talk: Talk | None = None
+        self._iteration = 0
+
+    @property
+    def transcript(self) -> str:
+        """What was said in this iteration, as the maker tells it."""
+        return self._conversation().transcript()
+
+    async def call_model(self) -> None:
+        """One turn."""
+        run = self._record.run
+        talk = self._conversation()
+        request = ModelRequest(
+            run.settings.model, self._system, talk.messages(), self._tools, self._site.spec.maker.max_output_tokens,
+            session=run.session, iteration=run.iteration,
+        )  # fmt: skip
+        try:
+            reply = await self._meter.call(self._line, request, (*self._system, *talk.instruction))
+        except (BudgetSpent, ModelFailed):
+            return
+        talk.heard(reply)
+
+    def weigh(self, call_id: str) -> None:
+        """Put the call before the gate: grant, ask or refuse it."""
+        use = self._use(call_id)
+        wrong = tools.misfit(use.tool, use.arguments, self._site.tool_names())
+        if wrong:
+            self._refuse(use, wrong, "", "malformed_output")
+            return
+        ruling = gate.judge(self._site.policy(), use.tool, use.arguments)
+        match ruling.verdict:
+            case "allow":
+                self._grant(use, ruling.rule)
+            case "deny":
+                self._refuse(use, ruling.reason, ruling.rule)
+            case _:
+                self._ask(use, ruling)
+
+    def grant(self, step: steps.GrantCall) -> None:
+        """A person said yes: run it if it still is the call they saw, else ask again."""
+        run = self._record.run
+        call = next(one for one in run.calls if one.id == step.call)
+        approval = run.approvals[call.approval]
+        use = self._use(step.call)
+        edited = bool(call.arguments)
+        arguments = call.arguments or use.arguments
+        now = self._site.digest(use.tool, approval.arguments if edited else arguments)
+        if now != approval.digest:
+            ruling = gate.judge(self._site.policy(), use.tool, use.arguments)
+            self._ask(use, structs.replace(ruling, reason="the call is no longer the one that was approved"))
+            return
+        wrong = tools.misfit(use.tool, arguments, self._site.tool_names())
+        if wrong:
+            self._refuse(use, f"the edited arguments make no sense: {wrong}", "operator")
+            return
+        self._grant(structs.replace(use, arguments=arguments), f"approval {approval.id}", approval.id)
+
+    def refuse(self, step: steps.RefuseCall) -> None:
+        """A person said no; the reason reaches the maker."""
+        self._refuse(self._use(step.call), f"Denied by the operator: {step.why}", step.rule)
+
+    def report_lost(self, call_id: str) -> None:
+        """An earlier runner died while the call ran."""
+        use = self._use(call_id)
+        self._returned(use, LOST, is_error=True)
+        self._record.happened(ev.ToolCallLost(use.id, use.tool))
+
+    async def run_call(self, call_id: str) -> None:
+        """Run the granted call to its end, once."""
+        run = self._record.run
+        call = next(one for one in run.calls if one.id == call_id)
+        use = self._use(call_id)
+        if call.arguments:
+            use = structs.replace(use, arguments=call.arguments)
+        self._record.traced(tr.ToolCalled(run.iteration, use.id, use.tool, use.arguments))
+        begun = time.monotonic()
+        try:
+            outcome = await tools.call(use.tool, use.arguments, self._site.tool_context())
+        except asyncio.CancelledError:
+            self._record.happened(ev.ToolCallLost(use.id, use.tool))
+            raise
+        seconds = time.monotonic() - begun
+        signature = hashlib.sha256("\x00".join((use.tool, use.arguments, outcome.output)).encode("utf-8", "replace")).hexdigest()[:16]
+        output = outcome.output
+        times = progress.repeats([*run.signatures, signature])
+        if times >= progress.NUDGE_AT:
+            output += _REPEATED.format(n=times)
+        self._returned(use, output, outcome.is_error, outcome.problem or None, seconds)
+        self._record.happened(ev.ToolCallFinished(use.id, use.tool, seconds, outcome.problem or None, signature))
+
+    def _use(self, call_id: str) -> ToolUse:
+        return self._conversation().call(call_id)
+
+    def _grant(self, use: ToolUse, rule: str, approval: str = "") -> None:
+        self._record.happened(ev.ToolCallGranted(use.id, use.tool, rule, approval), durable=True)
+
+    def _refuse(self, use: ToolUse, why: str, rule: str, problem: Problem | None = None) -> None:
+        self._returned(use, f"Not run: {why}", is_error=True, problem=problem)
+        self._record.happened(ev.ToolCallRefused(use.id, use.tool, rule, why, problem))
+
+    def _ask(self, use: ToolUse, ruling: gate.Ruling) -> None:
+        approval = f"{self._record.run.id}-{len(self._record.run.approvals) + 1}"
+        self._record.happened(
+            ev.ApprovalRequested(
+                approval, use.id, use.tool, gate.summary(use.tool, use.arguments), use.arguments, str(self._site.worktree_path),
+                ruling.rule, ruling.tier, self._site.digest(use.tool, use.arguments), ruling.reason,
+            ),
+            durable=True,
+        )  # fmt: skip
+
+    def _returned(
+        self, use: ToolUse, output: str, is_error: bool, problem: Problem | None = None, seconds: float = 0.0
+    ) -> None:
+        shown, blob = self._record.short(output)
+        self._record.traced(
+            tr.ToolReturned(self._record.run.iteration, use.id, use.tool, shown, is_error, problem, seconds, blob)
+        )
+        self._conversation().returned(use.id, output, is_error)
+
+    def _conversation(self) -> Talk:
+        """This iteration's conversation; after a crash it is rebuilt from what was sent and answered."""
+        run = self._record.run
+        if self._talk is None or self._iteration != run.iteration:
+            sent = self._record.instruction_sent(len(self._system))
+            if sent and run.answered:
+                self._talk = Talk.rebuilt(sent, self._record.entries_of(run.iteration), set(run.answered))
+            else:
+                self._talk = Talk(prompt.instruction(run, self._site.spec, self._site.state_text, final=run.final, extra=self._site.extra_parts()))
+            self._iteration = run.iteration
+        return self._talk

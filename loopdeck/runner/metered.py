@@ -1,0 +1,152 @@
+"""One metered model call, the maker's or a check's: reserve, call, settle, each written down before the next.
+
+The reservation is durable before the request leaves. Whatever becomes of the call, cancelled included, it is settled with what it cost,
+and by its whole bound where that is not known.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from loopdeck.agents import prices
+from loopdeck.agents.port import ModelAgent
+from loopdeck.core import events as ev
+from loopdeck.core import trace as tr
+from loopdeck.core.budget import NoRoom, Room, room
+from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, ModelFailed, ModelReply, ModelRequest, Part
+from loopdeck.core.decide import MAX_FAILURES, back_off
+from loopdeck.core.findings import Problem
+from loopdeck.core.happening import CallAsked, Role
+from loopdeck.core.spec import Price
+from loopdeck.core.usage import FREE, Rates, Usage
+from loopdeck.runner.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who is called: the agent, by its kind, for which role, with the prices of the deck."""
+
+    kind: str
+    agent: ModelAgent
+    role: Role
+    prices: dict[str, Price]
+
+    def rates(self, model: str) -> Rates | None:
+        """Prices of `model`; a scripted agent without a model is free, an unknown model has none."""
+        if self.kind == "scripted" and not model:
+            return FREE
+        return prices.rates(model, self.kind, self.prices)
+
+    def cost(self, model: str, usage: Usage) -> int | None:
+        """Picodollars for `usage`, or None."""
+        if self.kind == "scripted" and not model:
+            return 0
+        return prices.cost(model, usage, self.kind, self.prices)
+
+
+class Meter:
+    """Makes metered calls and writes them into the record."""
+
+    def __init__(self, record: Record, template: str) -> None:
+        self._record = record
+        self._template = template
+
+    async def call(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
+        """One call, once. Raises BudgetSpent (nothing was sent) or ModelFailed (settled)."""
+        record = self._record
+        rates = line.rates(request.model)
+        bound, allowed = await self._room(line, request, rates)
+        request = structs.replace(request, max_output=allowed.output_cap)
+        call = f"m{record.run.spend.model_calls + len(record.run.reserved) + 1}"
+        record.happened(
+            ev.ModelCallReserved(call, line.role, request.model, bound, allowed.output_cap, allowed.cost), durable=True
+        )
+        notes = tuple(tr.PartNote(one.name, len(one.text.encode()), record.keep_text(one.text), one.source, one.stable) for one in parts)
+        record.traced(
+            tr.PromptSent(
+                record.run.iteration, line.role, call, request.model, notes, len(request.messages),
+                tuple(tool.name for tool in request.tools), request.max_output, template=self._template,
+            )
+        )  # fmt: skip
+        begun = time.monotonic()
+        try:
+            reply = await line.agent.call(request, lambda text: None)
+        except ModelFailed as failure:
+            self._failed(line, request, call, failure, time.monotonic() - begun)
+            raise
+        except asyncio.CancelledError:
+            self._charge_bound(call, ev.ModelCallSettled(call, failure="cut", message="stopped while it ran"))
+            raise
+        self._answered(line, request, call, reply, time.monotonic() - begun)
+        return reply
+
+    async def patiently(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
+        """The call, made again after visible waits as long as that may help. For checks; the maker's waits are steps of their own."""
+        failures = attempt = 0
+        while True:
+            try:
+                return await self.call(line, request, parts)
+            except ModelFailed as failure:
+                attempt += 1
+                failures += failure.kind not in PATIENT
+                if failure.kind not in RETRYABLE or failures >= MAX_FAILURES:
+                    raise
+                wait = back_off(attempt, failure.retry_after)
+                self._record.happened(ev.WaitStarted(failure.kind, wait, self._record.later(wait), attempt))
+                await asyncio.sleep(wait)
+                self._record.happened(ev.WaitEnded())
+
+    async def _room(self, line: Line, request: ModelRequest, rates: Rates | None) -> tuple[int, Room]:
+        """Input bound and room for the call; asks the provider for a tighter count only where the sure bound does not fit."""
+        run = self._record.run
+        bound = line.agent.input_bound(request)
+        allowed = room(run, rates, bound, request.max_output)
+        if isinstance(allowed, NoRoom):
+            counted = await line.agent.count_input(request)
+            if counted is not None and counted < bound:
+                bound = counted
+                allowed = room(run, rates, bound, request.max_output)
+        if isinstance(allowed, NoRoom):
+            self._record.happened(ev.LimitReached(allowed.limit, line.role, allowed.left))
+            raise BudgetSpent(allowed.limit)
+        return bound, allowed
+
+    def _answered(self, line: Line, request: ModelRequest, call: str, reply: ModelReply, seconds: float) -> None:
+        record = self._record
+        cost = line.cost(request.model, reply.usage)
+        record.traced(
+            tr.ModelReplied(
+                record.run.iteration, line.role, call, reply.model or request.model, reply.blocks, reply.stop, reply.usage,
+                seconds, cost, reply.certainty, reply.request_id,
+            )
+        )  # fmt: skip
+        asked = tuple(CallAsked(use.id, use.tool) for use in reply.calls)
+        settled = ev.ModelCallSettled(
+            call, reply.usage, cost, reply.certainty, stop=reply.stop, asked=asked, session=reply.session
+        )
+        record.happened(settled, durable=True)
+
+    def _failed(self, line: Line, request: ModelRequest, call: str, failure: ModelFailed, seconds: float) -> None:
+        record = self._record
+        record.traced(
+            tr.ModelFailed(
+                record.run.iteration, line.role, call, request.model, failure.kind, failure.message, seconds, failure.retry_after
+            )
+        )
+        problem: Problem | None = "malformed_output" if failure.kind == "malformed" else None
+        settled = ev.ModelCallSettled(
+            call, cost=0, failure=failure.kind, message=failure.message, retry_after=failure.retry_after, problem=problem,
+            session=failure.session,
+        )  # fmt: skip
+        if failure.maybe_charged:
+            self._charge_bound(call, settled)
+        else:
+            record.happened(settled)
+
+    def _charge_bound(self, call: str, settled: ev.ModelCallSettled) -> None:
+        reserved = self._record.run.reserved[call]
+        usage = Usage(input=reserved.input_bound, output=reserved.output_cap)
+        whole = structs.replace(settled, usage=usage, cost=reserved.cost, certainty="estimated")
+        self._record.happened(whole, durable=True)

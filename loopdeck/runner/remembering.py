@@ -1,0 +1,84 @@
+"""The state's steps: read before an iteration, merged and written back after it, with nobody's edit lost.
+
+What the maker left in `.loop/STATE.md` is merged, three-way, with what is on disk now against what the iteration started from. Where
+both changed the same place, both versions are kept and a person decides; the block that loopdeck writes itself never takes part.
+"""
+
+from loopdeck.core import events as ev
+from loopdeck.core import memory, steps
+from loopdeck.core import trace as tr
+from loopdeck.core.merge3 import Conflict, merge3
+from loopdeck.core.prompt import findings_text
+from loopdeck.runner.loopfolder import FINDINGS, REPORT, STATE, LoopFolder
+from loopdeck.runner.record import Record
+from loopdeck.runner.site import Site
+from loopdeck.store.state import StateClash
+
+
+class Remembering:
+    """Carries out the steps that touch the loop's state."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._record: Record = site.record
+
+    def start_iteration(self, step: steps.StartIteration) -> None:
+        """Read the state, show it and the open findings to the maker, and begin."""
+        record, run = self._record, self._record.run
+        state = self._site.state.read()
+        base = record.keep_text(state.text)
+        record.happened(ev.IterationStarted(step.number, base, step.final))
+        record.traced(tr.StateRead(step.number, "maker", base))
+        self._site.state_text, self._site.state_hash = state.text, base
+        folder = LoopFolder(self._site.worktree_path)
+        folder.write(STATE, state.text)
+        folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")
+
+    def finish_iteration(self, step: steps.FinishIteration) -> None:
+        """Merge and write the state, and close the iteration; or say that it clashes."""
+        record, run = self._record, self._record.run
+        store = self._site.state
+        now = store.read()
+        base = memory.without_block(self._site.state_text)
+        mine = memory.without_block(LoopFolder(self._site.worktree_path).read(STATE) or base)
+        theirs = memory.without_block(now.text)
+        note = f"{run.id}-i{run.iteration}"
+        merged = theirs if run.state_settled else merge3(base, mine, theirs)
+        if isinstance(merged, Conflict):
+            kept = store.keep_version(mine, "maker", note)
+            record.happened(ev.StateClashed(record.keep_text(mine), kept), durable=True)
+            return
+        try:
+            if merged != theirs:
+                now = store.write(merged, "maker", note, now.hash)
+                record.traced(tr.StateWritten(run.iteration, "maker", now.hash))
+            text = memory.with_block(merged, run, step.score, step.passed)
+            now = store.write(text, "check", note, now.hash)
+        except StateClash:
+            # Somebody wrote in between: the next look merges that edit too.
+            return
+        record.traced(tr.StateWritten(run.iteration, "check", now.hash))
+        for signal in step.signals:
+            record.traced(tr.Noted(run.iteration, f"{signal.detector} ({signal.rung} x{signal.streak}): {signal.evidence}"))
+        if step.flaky:
+            record.happened(ev.NoticeRaised(f"iteration {run.iteration}: {step.flaky} judged unchanged work differently"))
+        record.happened(ev.IterationFinished(run.iteration, step.score, step.passed, now.hash, step.signals), durable=True)
+
+    def close(self, sentence: str) -> None:
+        """Say in the state how the run ended. A state that a person is writing just now is left alone."""
+        run = self._record.run
+        last = run.current
+        if last is None or last.score is None:
+            return
+        now = self._site.state.read()
+        text = memory.with_block(now.text, run, last.score, last.passed, sentence)
+        try:
+            self._site.state.write(text, "check", f"{run.id}-end", now.hash)
+        except StateClash:
+            self._record.traced(tr.Noted(run.iteration, "the state was being edited when the run ended; its end is in REPORT.md"))
+
+    def makers_report(self) -> str:
+        """The report that the maker left in `.loop/REPORT.md`, or nothing."""
+        if not self._record.run.worktree:
+            return ""
+        return LoopFolder(self._site.worktree_path).read(REPORT) or ""
