@@ -90,9 +90,16 @@ class Verdict(Struct, frozen=True, omit_defaults=True):
         """Only `passed` is a pass."""
         return self.outcome == "passed"
 
+    @property
+    def of_harness(self) -> bool:
+        """True if the harness says it of its own accord, and no check of the loop, whatever that is called."""
+        return self.kind in ("protect", "tools")
 
-_VOLATILE = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+")
-_ROOTED = re.compile(r"(?:/[\w.+@-]+)+/")
+
+_UUID = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+_VOLATILE = re.compile(rf"{_UUID}|0x[0-9a-fA-F]+|\b[0-9a-f]{{7,64}}\b|\d+")
+# Only an absolute path's folders: those of a relative path or of an address tell one place from another.
+_ROOTED = re.compile(r"(?<![\w.+@/-])(?:/[\w.+@-]+)+/")
 
 
 def fingerprint(check: str, criterion: str, path: str, message: str) -> str:
