@@ -15,6 +15,8 @@ from loopdeck.core.run import Iteration, Run
 from loopdeck.core.spec import CheckSpec, LoopSpec
 
 MOST_FINDINGS = 40
+"""Findings told with code and evidence; of the rest there is a line each, so that none is missing."""
+MOST_OF_REST = 120
 MOST_EVIDENCE = 1500
 _REMEMBERED = 10
 """Earlier iterations that a lean prompt still names, a line each."""
@@ -25,9 +27,7 @@ def version(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def system_parts(
-    spec: LoopSpec, template: Part, system: str, skills: Mapping[str, str], models_note: str = ""
-) -> tuple[Part, ...]:
+def system_parts(spec: LoopSpec, template: Part, system: str, skills: Mapping[str, str], models_note: str = "") -> tuple[Part, ...]:
     """The steady part: the role's template, the operator's own system text, skills, goal, and what will grade the work.
 
     `system` is the operator's file; if its first line is `<!-- replace -->` it stands in for the template. `skills` maps the name
@@ -129,15 +129,20 @@ def _told(run: Run) -> list[str]:
 def findings_text(findings: Sequence[Finding]) -> str:
     """Findings as the maker reads them, in a prompt and in `.loop/FINDINGS.md`."""
     blocks = [_finding(one) for one in findings[:MOST_FINDINGS]]
-    more = len(findings) - MOST_FINDINGS
-    tail = [f"…and {more} more."] if more > 0 else []
-    return "# Open findings\n\n" + "\n\n".join([*blocks, *tail])
+    rest = findings[MOST_FINDINGS:]
+    if rest:
+        lines = "\n".join(f"- {one.fingerprint} · {one.check}{_at(one)}: {one.message[:MOST_OF_REST]}" for one in rest)
+        blocks.append(f"## {len(rest)} more, in short\n{lines}")
+    return "# Open findings\n\n" + "\n\n".join(blocks)
+
+
+def _at(one: Finding) -> str:
+    return f" at `{one.location}`" if one.location else ""
 
 
 def _finding(one: Finding) -> str:
-    where = f" at `{one.location}`" if one.location else ""
     label = f", regression in {one.check}" if one.regression else ""
-    lines = [f"## {one.fingerprint} · {one.severity} · {one.status}{label}", f"{one.check}{where}: {one.message}"]
+    lines = [f"## {one.fingerprint} · {one.severity} · {one.status}{label}", f"{one.check}{_at(one)}: {one.message}"]
     if one.criterion and one.criterion != one.check:
         lines.append(f"Criterion: {one.criterion}")
     for title, text in (("Code", one.snippet), ("Evidence", one.evidence)):
