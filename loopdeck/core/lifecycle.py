@@ -43,6 +43,7 @@ _FINISHING: tuple[type, ...] = (
     ev.ToolCallLost,
     ev.CheckFinished,
     ev.WorkCommitted,
+    ev.IterationFinished,
 )
 
 TABLE: dict[tuple[Status, type], Status] = {
