@@ -6,7 +6,7 @@ to stop or stand still; is somebody or something awaited; what is left of the it
 
 from loopdeck.core import harness, progress, steps
 from loopdeck.core.budget import spent_out
-from loopdeck.core.findings import Verdict, at_least
+from loopdeck.core.findings import SEVERITIES, Severity, Verdict, at_least
 from loopdeck.core.run import Call, Iteration, Run
 from loopdeck.core.spec import CheckSpec, LoopSpec
 from loopdeck.core.steps import Step
@@ -24,7 +24,7 @@ def decide(run: Run, spec: LoopSpec) -> Step:
         return steps.Nothing()
     if run.stop is not None:
         by, why, _ = run.stop
-        return steps.EndRun("human", why=why, by=by, best=best(run))
+        return _lost(run) or steps.EndRun("human", why=why, by=by, best=best(run))
     if run.status == "queued":
         return steps.TakePlace()
     if run.pause_wanted and run.status in ("running", "waiting"):
@@ -48,6 +48,9 @@ def decide(run: Run, spec: LoopSpec) -> Step:
 
 
 def _in_maker(run: Run, spec: LoopSpec) -> Step:
+    lost = _lost(run)
+    if lost is not None:
+        return lost
     limit = spent_out(run)
     if limit == "wall_s":
         return steps.FinishMaker("budget")
@@ -74,21 +77,37 @@ def _next_call(run: Run) -> Step:
     if run.fatal == "context" and run.turns:
         return steps.FinishMaker("context")
     if run.fatal is not None:
-        return steps.EndRun("error", why=f"the model call failed: {run.failure}", best=best(run))
+        return broken_off(run, f"the model call failed: {run.failure}")
     if run.failures >= MAX_FAILURES:
-        return steps.EndRun(
-            "error",
-            why=f"{run.failures} model calls failed in a row, the last: {run.failure}",
-            best=best(run),
-        )
+        return broken_off(run, f"{run.failures} model calls failed in a row, the last: {run.failure}")
     if run.retry is not None:
-        return steps.BackOff(run.retry.cause, back_off(run.retry.attempt, run.retry.after), run.retry.attempt)
+        wait = back_off(run.retry.attempt, run.retry.after)
+        if run.settings.max_wall_s is not None:
+            wait = min(wait, run.settings.max_wall_s - run.clock)
+        return steps.BackOff(run.retry.cause, wait, run.retry.attempt)
     return steps.CallModel()
 
 
 def back_off(attempt: int, retry_after: float | None) -> float:
     """Seconds to wait before the next try: what the provider said, else doubling from half a second up to a minute."""
-    return retry_after if retry_after is not None else min(LONGEST_WAIT_S, 0.25 * 2.0**attempt)
+    if retry_after is not None:
+        return max(0.0, retry_after)
+    return min(LONGEST_WAIT_S, 0.25 * 2.0 ** min(attempt, 10))
+
+
+def broken_off(run: Run, why: str) -> steps.EndRun:
+    """The end of a run that can't go on, for `why`; what had passed before a final pass is not undone by it."""
+    kept = best(run)
+    if run.final and any(stands(run, one) for one in run.iterations):
+        return steps.EndRun(
+            "done", why=f"every required check passed in iteration {kept}; the final pass was dropped: {why}", best=kept
+        )
+    return steps.EndRun("error", why=why, best=kept)
+
+
+def _lost(run: Run) -> steps.ReportLost | None:
+    """A call that an earlier life of the runner was granted and did not finish."""
+    return next((steps.ReportLost(one.id) for one in run.calls if one.status == "granted" and one.life != run.life), None)
 
 
 def _for_call(run: Run, call: Call) -> Step | None:
@@ -103,7 +122,7 @@ def _for_call(run: Run, call: Call) -> Step | None:
         case "denied":
             return steps.RefuseCall(call.id, call.why or "the operator denied it", "operator")
         case "granted":
-            return steps.RunCall(call.id) if call.life == run.life else steps.ReportLost(call.id)
+            return steps.RunCall(call.id)
         case _:
             return None
 
@@ -114,22 +133,20 @@ def _for_call(run: Run, call: Call) -> Step | None:
 def _in_checks(run: Run, spec: LoopSpec) -> Step:
     if not run.committed:
         return steps.CommitWork()
-    over = spent_out(run)
-    if over == "wall_s":
-        return steps.EndRun("budget", why="the time is up", limit=over, best=best(run))
-    done = {verdict.check: verdict for verdict in run.verdicts}
+    reported = [verdict.check for verdict in run.verdicts if verdict.of_harness]
     for name in harness.reports(run):
-        if name not in done:
+        if name not in reported:
             return steps.ReportMaker(name)
+    done = _by_check(run)
     for check in in_order(spec.checks):
         verdict = done.get(check.name)
         if verdict is not None and verdict.outcome != "error":
             continue
         if verdict is not None and run.check_tries.get(check.name, 0) >= CHECK_TRIES:
-            if not counts(run, verdict):
+            if not at_least(check.severity, floor(run, spec)):
                 continue
             what = verdict.findings[0].message if verdict.findings else verdict.evidence.tail
-            return steps.EndRun("error", why=f"the check '{check.name}' could not be carried out: {what}", best=best(run))
+            return broken_off(run, f"the check '{check.name}' could not be carried out: {what}")
         if check.name in run.skipped:
             continue
         return _for_check(run, spec, check)
@@ -142,14 +159,17 @@ def _in_checks(run: Run, spec: LoopSpec) -> Step:
 
 def _for_check(run: Run, spec: LoopSpec, check: CheckSpec) -> Step:
     if check.when == "others_pass":
-        failing = [one.check for one in run.verdicts if one.check != check.name and objects(run, one)]
-        waiting = [one for one in run.skipped if one != check.name]
+        failing = [one.check for one in run.verdicts if one.check != check.name and objects(run, spec, one)]
+        waiting = [one.name for one in required(run, spec) if one.name in run.skipped and one.name != check.name]
         if failing or waiting:
             return steps.SkipCheck(check.name, f"waits for {', '.join([*failing, *waiting])}")
-    if check.human and check.name not in run.given:
-        return steps.AskVerdict(check.name)
+    if check.human:
+        return steps.RunCheck(check.name) if check.name in run.given else steps.AskVerdict(check.name)
+    # What is skipped here was not graded, so the iteration can't pass by it; but it is closed, and the run ends by what it came to.
+    if spent_out(run) == "wall_s":
+        return steps.SkipCheck(check.name, "the time is up")
     if check.rubric is not None and run.no_room:
-        return steps.EndRun("budget", why=f"nothing is left for the check '{check.name}'", limit=run.no_room, best=best(run))
+        return steps.SkipCheck(check.name, f"nothing is left of {run.no_room}")
     return steps.RunCheck(check.name)
 
 
@@ -158,38 +178,52 @@ def in_order(checks: tuple[CheckSpec, ...]) -> tuple[CheckSpec, ...]:
     return tuple(sorted(checks, key=lambda one: (one.when == "others_pass", one.human)))
 
 
-def counts(run: Run, verdict: Verdict) -> bool:
-    """True if the check is as grave as the severity floor."""
-    return at_least(verdict.severity, run.settings.severity_floor)
+def floor(run: Run, spec: LoopSpec) -> Severity:
+    """The least severity that counts: the operator's floor, or the gravest of the checks where none is as grave as that."""
+    gravest = max((check.severity for check in spec.checks), key=SEVERITIES.index)
+    return min(run.settings.severity_floor, gravest, key=SEVERITIES.index)
 
 
-def objects(run: Run, verdict: Verdict) -> bool:
+def required(run: Run, spec: LoopSpec) -> list[CheckSpec]:
+    """The checks that must pass: those that count."""
+    least = floor(run, spec)
+    return [check for check in spec.checks if at_least(check.severity, least)]
+
+
+def objects(run: Run, spec: LoopSpec, verdict: Verdict) -> bool:
     """True if `verdict` stands in the way of `done`: not passed, and something in it is as grave as the severity floor."""
-    if verdict.passed or not counts(run, verdict):
+    least = floor(run, spec)
+    severity = next(
+        (check.severity for check in spec.checks if check.name == verdict.check and not verdict.of_harness), verdict.severity
+    )
+    if verdict.passed or not at_least(severity, least):
         return False
-    graver = [one for one in verdict.findings if at_least(one.severity, run.settings.severity_floor)]
-    return verdict.outcome != "failed" or not verdict.findings or bool(graver)
+    graver = any(at_least(one.severity, least) for one in verdict.findings)
+    return verdict.outcome != "failed" or not verdict.findings or graver
 
 
 def grade(run: Run, spec: LoopSpec) -> tuple[float, bool]:
     """Score in 0..1 over the required checks, and whether all of them passed.
 
-    Checks below the severity floor don't count, unless none is above it; what the harness itself found (a protected path changed,
-    the tool budget spent) stands in the way but is no part of the score.
+    What the harness itself found (a protected path changed, the tool budget spent) may stand in the way but is no part of the score.
     """
-    required = [check for check in spec.checks if at_least(check.severity, run.settings.severity_floor)] or list(spec.checks)
-    by_name = {verdict.check: verdict for verdict in run.verdicts}
-    scores = [by_name[check.name].score if check.name in by_name else 0.0 for check in required]
-    judged = all(check.name in by_name for check in required)
-    return round(sum(scores) / len(scores), 4), judged and not any(objects(run, one) for one in run.verdicts)
+    by_name = _by_check(run)
+    needed = required(run, spec)
+    scores = [by_name[check.name].score if check.name in by_name else 0.0 for check in needed]
+    judged = all(check.name in by_name for check in needed)
+    return round(sum(scores) / len(scores), 4), judged and not any(objects(run, spec, one) for one in run.verdicts)
+
+
+def _by_check(run: Run) -> dict[str, Verdict]:
+    return {verdict.check: verdict for verdict in run.verdicts if not verdict.of_harness}
 
 
 def graded(now: Iteration, verdicts: list[Verdict], score: float, passed: bool) -> Iteration:
     """The running iteration as it will be once it is finished, for the detectors."""
     return Iteration(
         now.number, now.started, now.state_hash, digest=now.digest, empty=now.empty, score=score, passed=passed,
-        outcomes={one.check: one.outcome for one in verdicts},
-        fingerprints=tuple(sorted({found.fingerprint for verdict in verdicts for found in verdict.findings})),
+        outcomes=now.outcomes,
+        fingerprints=tuple(sorted(found.fingerprint for verdict in verdicts for found in verdict.findings)),
     )  # fmt: skip
 
 
@@ -204,37 +238,28 @@ def _between(run: Run) -> Step:
             return verdict
     if run.hold:
         return steps.StandStill("hold", run.hold)
-    final = last is not None and last.passed
+    final = last is not None and stands(run, last)
     return steps.StartIteration(run.iteration + 1, final)
 
 
 def _after(run: Run, last: Iteration) -> Step | None:
     """The end of the run after iteration `last`, or None if it goes on."""
     limits = run.settings
-    if last.passed:
-        tidy = limits.final_pass and not last.final and run.iteration < limits.max_iterations and not run.no_room
-        return None if tidy else steps.EndRun("done", why="every required check passed", best=last.number)
-    if last.final:
-        kept = best(run)
-        return steps.EndRun(
-            "done",
-            why=f"every required check passed in iteration {kept}; the final pass did not and was dropped",
-            best=kept,
-        )
     limit = run.no_room or spent_out(run)
+    if stands(run, last):
+        tidy = limits.final_pass and not last.final and run.iteration < limits.max_iterations and not limit
+        return None if tidy else steps.EndRun("done", why="every required check passed", best=last.number)
+    if last.final and any(stands(run, one) for one in run.iterations):
+        return broken_off(run, "the checks found it wanting")
     if limit:
-        return steps.EndRun(
-            "budget",
-            why=f"the next step does not fit into what is left of {limit}",
-            limit=limit,
-            best=best(run),
-        )
+        why = "the time is up" if limit == "wall_s" else f"the next step does not fit into what is left of {limit}"
+        return steps.EndRun("budget", why=why, limit=limit, best=best(run))
     if run.over_calls >= 2:
         why = f"the maker used up its {limits.max_tool_calls} tool calls twice in a row"
         return steps.EndRun("budget", why=why, limit="tool_calls_per_iteration", best=best(run))
     if run.iteration >= limits.max_iterations:
         return steps.EndRun("max_iterations", why=f"{run.iteration} iterations are done", best=best(run))
-    signal = progress.stopping(last.signals)
+    signal = progress.stopping(last.signals, limits.no_progress)
     if signal is not None:
         return steps.EndRun("no_progress", why=signal.evidence, detector=signal.detector, best=best(run))
     return None
@@ -245,4 +270,9 @@ def best(run: Run) -> int:
     graded_ones = [one for one in run.iterations if one.score is not None and one.commit]
     if not graded_ones:
         return 0
-    return max(graded_ones, key=lambda one: (one.passed, one.score or 0.0, one.number)).number
+    return max(graded_ones, key=lambda one: (stands(run, one), one.score or 0.0, one.number)).number
+
+
+def stands(run: Run, one: Iteration) -> bool:
+    """True if iteration `one` passed, and by a floor that is still as strict as today's."""
+    return one.passed and at_least(run.settings.severity_floor, one.floor)

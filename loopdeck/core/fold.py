@@ -13,6 +13,7 @@ from loopdeck.core.conversation import PATIENT, RETRYABLE
 from loopdeck.core.run import Approval, Call, Iteration, Reservation, Retry, Run, Spend, Wait
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
+from loopdeck.errors import Bug
 
 
 class Stamp(NamedTuple):
@@ -59,9 +60,7 @@ def _queued(run: Run, event: ev.RunQueued, stamp: Stamp) -> None:
 
 def _runner(run: Run, event: ev.RunnerStarted, stamp: Stamp) -> None:
     run.pid, run.life = event.pid, event.life
-    for call, reservation in list(run.reserved.items()):
-        bound = Usage(input=reservation.input_bound, output=reservation.output_cap)
-        _charge(run, call, bound, reservation.cost, "estimated")
+    _charge_unsettled(run)
 
 
 def _started(run: Run, event: ev.RunStarted, stamp: Stamp) -> None:
@@ -83,7 +82,8 @@ def _ended(run: Run, event: ev.RunEnded, stamp: Stamp) -> None:
     run.ended_at = stamp.at
     run.phase = None
     run.wait = None
-    run.asking = ""
+    run.asking = run.asking_for = ""
+    _charge_unsettled(run)
 
 
 # An iteration
@@ -125,8 +125,15 @@ def _settled(run: Run, event: ev.ModelCallSettled, stamp: Stamp) -> None:
     run.answered.append(event.call)
     run.turns += 1
     run.iterations[-1].turns = run.turns
-    run.malformed += event.problem is not None
-    run.calls = [Call(asked.id, asked.tool) for asked in event.asked]
+    if event.problem == "malformed_output":
+        run.malformed += 1
+    elif not event.asked:
+        run.malformed = 0
+    # Two calls of one id can't be told apart: the second would be granted and run as the first, again and again.
+    calls: dict[str, Call] = {}
+    for asked in event.asked:
+        calls.setdefault(asked.id, Call(asked.id, asked.tool))
+    run.calls = list(calls.values())
     run.replied = event.stop in ("end", "refused") and not event.asked and event.problem is None
     if event.stop == "refused":
         run.maker_end = "refused"
@@ -149,6 +156,12 @@ def _failed(run: Run, event: ev.ModelCallSettled) -> None:
 
 def _limit(run: Run, event: ev.LimitReached, stamp: Stamp) -> None:
     run.no_room = event.limit
+
+
+def _charge_unsettled(run: Run) -> None:
+    for call, reservation in list(run.reserved.items()):
+        bound = Usage(input=reservation.input_bound, output=reservation.output_cap)
+        _charge(run, call, bound, reservation.cost, "estimated")
 
 
 def _charge(run: Run, call: str, usage: Usage, cost: int | None, certainty: Certainty) -> None:
@@ -193,8 +206,7 @@ def _granted(run: Run, event: ev.ToolCallGranted, stamp: Stamp) -> None:
 def _refused(run: Run, event: ev.ToolCallRefused, stamp: Stamp) -> None:
     call = _call(run, event.call)
     call.status, call.why, call.problem = "refused", event.why, event.problem
-    if event.problem == "malformed_output":
-        run.malformed += 1
+    run.malformed = run.malformed + 1 if event.problem == "malformed_output" else 0
     run.signatures.append(f"{event.tool} refused: {event.why}")
 
 
@@ -211,7 +223,10 @@ def _lost(run: Run, event: ev.ToolCallLost, stamp: Stamp) -> None:
 
 
 def _call(run: Run, call_id: str) -> Call:
-    return next(call for call in run.calls if call.id == call_id)
+    for call in run.calls:
+        if call.id == call_id:
+            return call
+    raise Bug(f"the maker's newest reply asks for no call {call_id}")
 
 
 def _maker_finished(run: Run, event: ev.MakerFinished, stamp: Stamp) -> None:
@@ -235,10 +250,12 @@ def _committed(run: Run, event: ev.WorkCommitted, stamp: Stamp) -> None:
 
 
 def _checked(run: Run, event: ev.CheckFinished, stamp: Stamp) -> None:
-    name = event.verdict.check
-    run.check_tries[name] = run.check_tries.get(name, 0) + 1
-    run.verdicts = [one for one in run.verdicts if one.check != name] + [event.verdict]
-    run.iterations[-1].outcomes[name] = event.verdict.outcome
+    said = event.verdict
+    others = [one for one in run.verdicts if (one.check, one.of_harness) != (said.check, said.of_harness)]
+    run.verdicts = [*others, said]
+    if not said.of_harness:
+        run.check_tries[said.check] = run.check_tries.get(said.check, 0) + 1
+        run.iterations[-1].outcomes[said.check] = said.outcome
 
 
 def _skipped(run: Run, event: ev.CheckSkipped, stamp: Stamp) -> None:
@@ -250,7 +267,8 @@ def _iteration_finished(run: Run, event: ev.IterationFinished, stamp: Stamp) -> 
     run.findings = tuple(found for verdict in run.verdicts for found in verdict.findings)
     now = run.iterations[-1]
     now.score, now.passed, now.signals = event.score, event.passed, event.signals
-    now.fingerprints = tuple(sorted({found.fingerprint for found in run.findings}))
+    now.floor = run.settings.severity_floor
+    now.fingerprints = tuple(sorted(found.fingerprint for found in run.findings))
     now.seconds = stamp.clock - now.clock_start
 
 
@@ -268,6 +286,7 @@ def _approval(run: Run, event: ev.ApprovalRequested, stamp: Stamp) -> None:
 
 
 def _decided(run: Run, event: ev.ApprovalDecided, stamp: Stamp) -> None:
+    _answers(run, "approval", event.approval)
     approval = run.approvals[event.approval]
     approval.decided, approval.approved = True, event.approved
     approval.by, approval.why = event.by, event.why
@@ -276,6 +295,12 @@ def _decided(run: Run, event: ev.ApprovalDecided, stamp: Stamp) -> None:
     call.why, call.arguments = event.why, event.arguments
     if event.always:
         run.rules = (*run.rules, event.always)
+
+
+def _answers(run: Run, asking: str, which: str) -> None:
+    """What was asked is answered. Raises Bug for an answer to something else, which would leave the question hanging."""
+    if (run.asking, run.asking_for) != (asking, which):
+        raise Bug(f"{asking} {which} is answered, but what is asked for is {run.asking} {run.asking_for}")
     run.asking = run.asking_for = ""
 
 
@@ -284,8 +309,8 @@ def _verdict_asked(run: Run, event: ev.VerdictAsked, stamp: Stamp) -> None:
 
 
 def _verdict_given(run: Run, event: ev.VerdictGiven, stamp: Stamp) -> None:
+    _answers(run, "verdict", event.check)
     run.given[event.check] = (event.passed, event.by, event.why)
-    run.asking = run.asking_for = ""
 
 
 def _clashed(run: Run, event: ev.StateClashed, stamp: Stamp) -> None:
@@ -293,8 +318,8 @@ def _clashed(run: Run, event: ev.StateClashed, stamp: Stamp) -> None:
 
 
 def _state_settled(run: Run, event: ev.StateSettled, stamp: Stamp) -> None:
+    _answers(run, "state", run.asking_for)
     run.state_settled = event.state_hash
-    run.asking = run.asking_for = ""
 
 
 # The operator's hand
@@ -305,7 +330,8 @@ def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
 
 
 def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:
-    run.pause_wanted = event.by or "somebody"
+    if run.status != "paused":
+        run.pause_wanted = event.by or "somebody"
 
 
 def _paused(run: Run, event: ev.RunPaused, stamp: Stamp) -> None:
@@ -313,7 +339,11 @@ def _paused(run: Run, event: ev.RunPaused, stamp: Stamp) -> None:
 
 
 def _resumed(run: Run, event: ev.RunResumed, stamp: Stamp) -> None:
-    run.pause_wanted = run.hold = ""
+    # A pause that is over says nothing of the hold that was asked for beside it.
+    if run.pause_wanted:
+        run.pause_wanted = ""
+    else:
+        run.hold = ""
 
 
 def _held(run: Run, event: ev.HoldSet, stamp: Stamp) -> None:
@@ -325,6 +355,8 @@ def _nudged(run: Run, event: ev.Nudged, stamp: Stamp) -> None:
 
 
 def _setting(run: Run, event: ev.SettingChanged, stamp: Stamp) -> None:
+    if event.settings.max_tool_calls != run.settings.max_tool_calls:
+        run.over_calls = 0
     run.settings = event.settings
     run.no_room = ""
 
@@ -332,6 +364,7 @@ def _setting(run: Run, event: ev.SettingChanged, stamp: Stamp) -> None:
 def _stop(run: Run, event: ev.StopAsked, stamp: Stamp) -> None:
     run.stop = (event.by, event.why, event.now)
     run.wait = None
+    run.asking = run.asking_for = ""
 
 
 def _notice(run: Run, event: ev.NoticeRaised, stamp: Stamp) -> None:

@@ -6,6 +6,7 @@ looks like progress (a better score, a finding never seen before, one resolved f
 reasons is working. Repeated tool calls are a matter within one iteration: they nudge, then end the iteration, never the run.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from loopdeck.core.happening import Signal
@@ -31,9 +32,9 @@ def signals(rounds: Rounds, base_digest: str, k: int) -> tuple[Signal, ...]:
     return tuple(said)
 
 
-def stopping(said: Sequence[Signal]) -> Signal | None:
-    """The signal that ends the run, the gravest first."""
-    return max((one for one in said if one.rung == "stop"), key=lambda one: one.streak, default=None)
+def stopping(said: Sequence[Signal], k: int) -> Signal | None:
+    """The signal that ends the run, the gravest first. `k` is today's: it may have been changed since the signals were given."""
+    return max((one for one in said if 0 < k <= one.streak), key=lambda one: one.streak, default=None)
 
 
 def same_findings(rounds: Rounds, base_digest: str) -> tuple[int, str]:
@@ -42,25 +43,24 @@ def same_findings(rounds: Rounds, base_digest: str) -> tuple[int, str]:
     if not last.fingerprints:
         return 0, ""
     streak = _streak(rounds, lambda one: one.fingerprints == last.fingerprints and one.score == last.score)
-    return (
-        (streak, f"the same {len(last.fingerprints)} findings and score {_number(last.score)} x{streak}")
-        if streak > 1
-        else (0, "")
-    )
+    return (streak, f"the same {len(last.fingerprints)} findings and score {_number(last.score)} x{streak}") if streak > 1 else (0, "")
 
 
 def plateau(rounds: Rounds, base_digest: str) -> tuple[int, str]:
-    """No better score than before, and nothing failing that had not failed before."""
-    seen: set[str] = set()
-    best = -1.0
+    """No better score than before, nothing failing that had not failed before, and no more mended than before."""
+    first: Counter[str] = Counter()
+    best, most_mended = -1.0, 0
     streak = 0
     for one in rounds:
-        fresh = set(one.fingerprints) - seen
-        better = (one.score or 0.0) > best
+        open_now = Counter(one.fingerprints)
+        fresh = open_now.keys() - first.keys()
+        first.update({name: open_now[name] for name in fresh})
+        mended = (first - open_now).total()
+        better = (one.score or 0.0) > best or mended > most_mended
         streak = 0 if fresh or better else streak + 1
-        seen |= fresh
-        best = max(best, one.score or 0.0)
-    return (streak, f"best score {_number(best)} not beaten and no new finding for {streak} iterations") if streak else (0, "")
+        best, most_mended = max(best, one.score or 0.0), max(mended, most_mended)
+    evidence = f"best score {_number(best)} not beaten, nothing new found and nothing more mended for {streak} iterations"
+    return (streak, evidence) if streak else (0, "")
 
 
 def same_work(rounds: Rounds, base_digest: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from loopdeck.core.conversation import FailureKind
-from loopdeck.core.findings import Finding, Outcome, Problem, Verdict
+from loopdeck.core.findings import Finding, Outcome, Problem, Severity, Verdict
 from loopdeck.core.happening import MakerEnd, Reason, Settings, Signal, Tier
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.usage import Certainty, Usage
@@ -87,7 +87,11 @@ class Spend(Struct):
 
 
 class Iteration(Struct):
-    """One finished or running pass. `seconds` is active time; `fingerprints` are those of its open findings."""
+    """One finished or running pass.
+
+    `seconds` is active time; `fingerprints` are those of its open findings, each as often as it was found; `floor` is the severity
+    floor it was graded by.
+    """
 
     number: int
     started: str
@@ -103,6 +107,7 @@ class Iteration(Struct):
     protected: tuple[str, ...] = ()
     score: float | None = None
     passed: bool = False
+    floor: Severity = "minor"
     outcomes: dict[str, Outcome] = {}
     fingerprints: tuple[str, ...] = ()
     signals: tuple[Signal, ...] = ()
@@ -197,8 +202,8 @@ class Run(Struct):
 
     @property
     def pending_approvals(self) -> list[Approval]:
-        """Approvals that nobody has answered yet."""
-        return [one for one in self.approvals.values() if not one.decided]
+        """Approvals that nobody has answered yet; a run that has ended waits for none."""
+        return [] if self.status == "ended" else [one for one in self.approvals.values() if not one.decided]
 
     @property
     def score(self) -> float | None:
