@@ -28,8 +28,11 @@ KEYS = (
 
 
 def answer(run: Run, command_id: str, command: cmd.Command, state_hash: str) -> Sequence[ev.Event]:
-    """The events that `command` comes to; `state_hash` is that of the loop's state on disk now. Empty if it was taken before."""
-    if command_id in run.commands:
+    """The events that `command` comes to; `state_hash` is that of the loop's state on disk now.
+
+    Empty if it was taken before, or the run has ended, whose journal nothing may follow.
+    """
+    if command_id in run.commands or run.status == "ended":
         return ()
     refused, effects = _effects(run, command, state_hash)
     verb = type(command).__name__.lower()
@@ -37,6 +40,8 @@ def answer(run: Run, command_id: str, command: cmd.Command, state_hash: str) -> 
 
 
 def _effects(run: Run, command: cmd.Command, state_hash: str) -> tuple[str, tuple[ev.Event, ...]]:
+    if run.status == "stopping" and not isinstance(command, cmd.Kill):
+        return "it is being stopped", ()
     match command:
         case cmd.Pause(by=by):
             return _unless(run.status == "paused", "it is paused already", ev.PauseAsked(by))
