@@ -32,7 +32,8 @@ class ResponsesDialect:
     def body(self, request: ModelRequest) -> bytes:
         """The body of a streaming call."""
         names = Names(request.tools)
-        body: Json = {"model": request.model, "store": False}
+        # The tier whose prices we know, whatever the project's own default is.
+        body: Json = {"model": request.model, "store": False, "service_tier": "default"}
         if self._seals:
             body["include"] = [_SEALED]
         if request.tools:

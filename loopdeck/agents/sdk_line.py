@@ -173,7 +173,9 @@ async def _read(response: Response, reader: Reader, on_text: OnText) -> None:
     except (msgspec.DecodeError, RecursionError) as error:
         raise ModelFailed("malformed", f"the stream is no JSON: {error}", maybe_charged=True) from error
     except httpx2.HTTPError as error:
-        raise failures.from_transport(error, answered=True) from error
+        # What breaks behind the end of a reply takes nothing from it.
+        if not reader.whole:
+            raise failures.from_transport(error, answered=True) from error
     if not reader.whole:
         kind = response.headers.get("content-type", "nothing")
         if not reader.started and "event-stream" not in kind:

@@ -261,6 +261,8 @@ def chat_events(request: Request, answer: Answer, usage: Usage) -> Iterator[Even
         return "", head | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
     yield chunk({"role": "assistant", "content": ""})
+    for piece in pieces(answer.thinking, answer.piece):
+        yield chunk({"reasoning_content": piece})
     for piece in pieces(answer.text, answer.piece):
         yield chunk({"content": piece})
     for i, call in enumerate(answer.calls):

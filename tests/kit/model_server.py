@@ -100,6 +100,7 @@ class ModelServer:
         self.errors: list[BaseException] = []
         self.gone = 0
         self.url = ""
+        self.on_connection: Callable[[int], None] = lambda port: None
         self._open: set[asyncio.Task[None]] = set()
         self._seen = 0
 
@@ -120,6 +121,7 @@ class ModelServer:
         assert task is not None
         self._open.add(task)
         task.add_done_callback(self._open.discard)
+        self.on_connection(writer.get_extra_info("peername")[1])
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             while await self._exchange(reader, writer):
@@ -186,7 +188,7 @@ class ModelServer:
             await self._send_json(writer, _BODY[request.dialect](request, answer, usage))
         if answer.fault is None:
             self.ledger.heard(place)
-        return not isinstance(answer.fault, Cut)
+        return not isinstance(answer.fault, Cut) or answer.fault.clean
 
     def _fitted(self, request: Request, answer: Answer) -> Answer:
         """`answer` with the usage that will be billed, and never more output than was allowed."""
@@ -228,7 +230,7 @@ class ModelServer:
             sent += len(event)
             writer.write(_chunk(event))
             await writer.drain()
-        return await self._end(writer, clean=not isinstance(fault, Cut))
+        return await self._end(writer, clean=not isinstance(fault, Cut) or fault.clean)
 
     async def _end(self, writer: asyncio.StreamWriter, *, clean: bool) -> None:
         if clean:
