@@ -1,0 +1,3 @@
+"""Lends the tools of a village workshop."""
+
+__version__ = "0.3.2"

@@ -1,0 +1,126 @@
+"""What ships with loopdeck is found from a checkout and from a wheel, and every template makes a loop that lints clean."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from loopdeck import shipped
+from loopdeck.core.loopfile import read_deck, read_loop
+from loopdeck.errors import UsageError, WorkspaceError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_a_checkout_finds_what_lies_beside_the_package():
+    assert shipped.sample_project() == ROOT / "sample-projects" / "workshop"
+    assert shipped.shipped_skills() == ROOT / "skills"
+
+
+def test_a_wheel_finds_what_was_packed_into_it(tmp_path):
+    package = tmp_path / "site-packages" / "loopdeck"
+    (package / "_shipped" / "sample-projects" / "workshop").mkdir(parents=True)
+    (package / "_shipped" / "skills").mkdir()
+    (package.parent / "skills").mkdir()
+    assert shipped.sample_project(package=package) == package / "_shipped" / "sample-projects" / "workshop"
+    assert shipped.shipped_skills(package=package) == package / "_shipped" / "skills"
+
+
+def test_a_broken_installation_says_so(tmp_path):
+    with pytest.raises(WorkspaceError, match="lacks skills/"):
+        shipped.shipped_skills(package=tmp_path / "loopdeck")
+
+
+def test_the_build_packs_to_where_the_lookup_looks():
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert build["force-include"] == {name: f"loopdeck/_shipped/{name}" for name in ("sample-projects", "skills")}
+
+
+@pytest.mark.soak  # fetches the build backend from a package index
+def test_a_wheel_holds_every_file_that_is_shipped(tmp_path):
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run(pip, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "sample-projects", "skills"], check=True, capture_output=True)
+    tracked = {f"loopdeck/_shipped/{name}" for name in listed.stdout.decode().split("\n") if name}
+    assert "loopdeck/_shipped/sample-projects/workshop/.loopdeck/deck.toml" in tracked
+    assert tracked <= packed
+    here = (ROOT / "loopdeck" / "templates").rglob("*")
+    assert {file.relative_to(ROOT).as_posix() for file in here if file.is_file()} <= packed
+
+
+def test_there_is_a_template_for_each_common_loop():
+    assert shipped.templates() == ("docs-links", "fix-tests", "minimal", "missing-test", "triage", "version-string")
+
+
+@pytest.mark.parametrize("name", shipped.templates())
+@pytest.mark.parametrize("values", [{}, {"agent": "openai", "model": "gpt-5", "loop": "nightly"}])
+@pytest.mark.req("S0-21")
+def test_every_template_lints_clean(name, values):
+    files = shipped.template(name, values)
+    assert next(iter(files)) == "loop.toml"
+    deck, problems = read_deck(shipped.deck_template(), "deck.toml")
+    assert not problems
+    reading = read_loop(name, files["loop.toml"], "loop.toml", deck, prompt=files.get("PROMPT.md", ""))
+    assert reading.problems == ()
+    assert reading.spec is not None
+    assert reading.spec.maker.agent == values.get("agent", "anthropic")
+    assert "$" not in files["loop.toml"].replace("test $? -eq 1", "")
+    known = {folder.name for folder in shipped.shipped_skills().iterdir()}
+    assert set(reading.spec.skills) <= known
+    for check in reading.spec.checks:
+        assert check.rubric is None or check.rubric.file in files
+
+
+@pytest.mark.req("S2-073")
+def test_the_minimal_loop_file_is_short():
+    assert len(shipped.template("minimal")["loop.toml"].splitlines()) <= 15
+
+
+def test_the_triage_template_only_reports():
+    files = shipped.template("triage")
+    spec = read_loop("triage", files["loop.toml"], "loop.toml", read_deck("", "deck.toml")[0]).spec
+    assert spec is not None
+    assert spec.level == "report"
+    assert "bash" not in spec.maker.tools
+
+
+@pytest.mark.parametrize(("version", "fails"), [("1.2.3", True), ("2.0.0", False)])
+def test_the_version_template_fails_while_the_old_version_is_there(tmp_path, version, fails):
+    spec = read_loop("v", shipped.template("version-string")["loop.toml"], "loop.toml", read_deck("", "deck.toml")[0]).spec
+    assert spec is not None
+    command = spec.checks[0].run
+    assert subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True).returncode != 0, "nothing to look in is no pass"
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(f"This is {version}.\n")
+    assert (subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True).returncode != 0) == fails
+
+
+def test_the_deck_template_is_right_once_its_comments_are_taken_off():
+    text = re.sub(r"^# (?=\[|\w+ = )", "", shipped.deck_template(), flags=re.MULTILINE)
+    assert text.count("\n[") >= 7
+    deck, problems = read_deck(text, "deck.toml")
+    assert problems == ()
+    template = shipped.template("minimal")["loop.toml"]
+    assert read_loop("a", template, "loop.toml", deck).problems == ()
+
+
+@pytest.mark.parametrize("ask", [shipped.template, shipped.sample_project])
+def test_an_unknown_name_lists_the_known_ones(ask):
+    with pytest.raises(UsageError) as refused:
+        ask("workshpo" if ask is shipped.sample_project else "fix-test")
+    assert "Did you mean" in refused.value.remedy
+
+
+@pytest.mark.parametrize("folder", sorted(shipped.shipped_skills().iterdir()), ids=lambda folder: folder.name)
+def test_a_shipped_skill_keeps_the_open_format(folder):
+    text = (folder / "SKILL.md").read_text(encoding="utf-8")
+    front = re.match(r"---\nname: ([a-z0-9-]{1,64})\ndescription: (\S.{20,1023})\n---\n# ", text)
+    assert front is not None
+    assert front[1] == folder.name
+    assert len(text) < 4000
