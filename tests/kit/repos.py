@@ -25,9 +25,7 @@ def environment() -> dict[str, str]:
 
 def git(path: Path, *args: str, stdin: str = "") -> str:
     """Run git in `path` as the operator would, and give its output; the test fails with git's own words if git does."""
-    done = subprocess.run(
-        ["git", "-C", str(path), *args], input=stdin.encode(), capture_output=True, env=environment(), check=False
-    )
+    done = subprocess.run(["git", "-C", str(path), *args], input=stdin.encode(), capture_output=True, env=environment(), check=False)
     assert done.returncode == 0, f"git {' '.join(args)}: {done.stderr.decode(errors='replace')}"
     return done.stdout.decode(errors="surrogateescape")
 

@@ -1,0 +1,118 @@
+"""What differs between two commits, and how one came from the other.
+
+Invariant: only trees are compared, never files of a worktree, and a maker's `.gitattributes` have no say: a file that it declares
+binary is counted like any other.
+"""
+
+import os
+from typing import Final
+
+from msgspec import Struct
+
+from loopdeck.git.repository import Repository
+from loopdeck.git.status import GITLINK
+from loopdeck.git.wrapper import Git
+
+PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+_FORMAT: Final = "%H%x00%P%x00%an%x00%aI%x00%s%x00"
+
+
+class Change(Struct, frozen=True):
+    """A path that differs. `added` and `removed` are lines, 0 for a binary file; `kind` is git's letter: A, D, M, or T (another type).
+
+    `gitlink` says that it is, or was, a submodule.
+    """
+
+    path: str
+    added: int
+    removed: int
+    binary: bool = False
+    kind: str = "M"
+    gitlink: bool = False
+
+
+class Patch(Struct, frozen=True):
+    """A diff as text, the bytes of it kept, and whether more was cut off; bytes that are no UTF-8 are replaced."""
+
+    text: str
+    size: int
+    cut: bool
+
+
+class Entry(Struct, frozen=True):
+    """A commit in a log. `when` is the author's time, RFC 3339; `parents` are full ids."""
+
+    commit: str
+    parents: tuple[str, ...]
+    author: str
+    when: str
+    subject: str
+
+
+def changed(repo: Repository, base: str, commit: str) -> tuple[Change, ...]:
+    """The paths that differ between `base` and `commit`, in git's order; a renamed file is one deleted and one added."""
+    return between(repo.shared(), base, commit)
+
+
+def between(git: Git, base: str, commit: str) -> tuple[Change, ...]:
+    """As `changed`, on any git; commits or trees."""
+    return parse(git.run(*comparison(base, commit)).stdout)
+
+
+def comparison(base: str, commit: str) -> tuple[str, ...]:
+    """The git arguments whose output `parse` reads."""
+    return ("diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", *PLAIN, base, commit)
+
+
+def parse(output: bytes) -> tuple[Change, ...]:
+    """Changes out of `diff-tree --raw --numstat -z`."""
+    kinds: dict[str, tuple[str, bool]] = {}
+    changes: list[Change] = []
+    fields = iter(os.fsdecode(output).split("\0")[:-1])
+    for field in fields:
+        if field.startswith(":"):
+            old, new, _, _, kind = field[1:].split(" ")
+            kinds[next(fields)] = (kind[0], GITLINK in {old, new})
+            continue
+        added, removed, path = field.split("\t", 2)
+        kind, gitlink = kinds[path]
+        binary = added == "-"
+        changes.append(Change(path, 0 if binary else int(added), 0 if binary else int(removed), binary, kind, gitlink))
+    return tuple(changes)
+
+
+def patch(repo: Repository, base: str, commit: str, *, limit_bytes: int) -> Patch:
+    """The diff from `base` to `commit` as text, at most `limit_bytes` of it, cut at the end of a line."""
+    git = repo.shared()
+    arguments = ("diff-tree", "-r", "-p", "--find-renames", "--no-color", *PLAIN, base, commit)
+    with git.start(*arguments) as process:
+        assert process.stdout is not None
+        read = process.stdout.read(limit_bytes + 1)
+        cut = len(read) > limit_bytes
+        if cut:
+            process.kill()
+            read = read[: read.rfind(b"\n", 0, limit_bytes) + 1] or read[:limit_bytes]
+    if process.returncode and not cut:
+        git.run(*arguments)  # once more, to fail with git's own words
+    return Patch(read.decode("utf-8", "replace"), len(read), cut)
+
+
+def merge_base(repo: Repository, one: str, other: str) -> str | None:
+    """The commit that both came from, or None if they have nothing in common."""
+    git = repo.shared()
+    found = git.run("merge-base", one, other, check=False)
+    if found.code not in {0, 1}:
+        raise git.failure(("merge-base",), found)
+    return found.text or None
+
+
+def log(repo: Repository, base: str, commit: str) -> tuple[Entry, ...]:
+    """The commits that `commit` has and `base` has not, newest first."""
+    fields = repo.shared().run("log", "-z", f"--format={_FORMAT}", "--end-of-options", f"{base}..{commit}").stdout
+    parts = iter(os.fsdecode(fields).split("\0"))
+    entries: list[Entry] = []
+    while head := next(parts, ""):
+        parents, author, when, subject = (next(parts, "") for _ in range(4))
+        next(parts, "")  # -z ends each entry with one more NUL
+        entries.append(Entry(head, tuple(parents.split()), author, when, subject))
+    return tuple(entries)

@@ -1,0 +1,23 @@
+"""Refs of loopdeck's own: they keep commits from being collected as garbage, out of the operator's sight.
+
+Invariant: all are below `refs/loopdeck/`; no branch, tag or remote ref of the operator is written here.
+"""
+
+from typing import Final
+
+from loopdeck.git.repository import Repository
+
+PREFIX: Final = "refs/loopdeck/"
+
+
+def keep_ref(repo: Repository, name: str, commit: str) -> str:
+    """Keep `commit` reachable as `refs/loopdeck/<name>`, and give the ref. Raises WorkspaceError if git refuses the name."""
+    ref = PREFIX + name
+    repo.shared().run("update-ref", ref, commit)
+    return ref
+
+
+def tip(repo: Repository, branch: str) -> str | None:
+    """The commit that a branch is at, or None if there is no such branch."""
+    found = repo.shared().run("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}", check=False)
+    return found.text if found.code == 0 else None
