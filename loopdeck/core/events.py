@@ -165,7 +165,10 @@ class MakerFinished(Happening, frozen=True):
 
 
 class WorkCommitted(Happening, frozen=True):
-    """The runner committed what the maker did. `digest` covers the tree and the report; `protected` paths were put back."""
+    """The runner committed what the maker did. `digest` covers the tree and the report; `protected` paths were put back.
+
+    `problems` are what could not be committed, for the operator to read.
+    """
 
     commit: str
     digest: str
@@ -174,6 +177,7 @@ class WorkCommitted(Happening, frozen=True):
     added: int = 0
     removed: int = 0
     protected: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 class CheckFinished(Happening, frozen=True):

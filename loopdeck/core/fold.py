@@ -247,6 +247,7 @@ def _committed(run: Run, event: ev.WorkCommitted, stamp: Stamp) -> None:
         event.removed,
         event.protected,
     )
+    run.notices.extend(event.problems)
 
 
 def _checked(run: Run, event: ev.CheckFinished, stamp: Stamp) -> None:
@@ -327,6 +328,8 @@ def _state_settled(run: Run, event: ev.StateSettled, stamp: Stamp) -> None:
 
 def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
     run.commands.add(event.command)
+    if event.refused:
+        run.refused[event.command] = event.refused
 
 
 def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:

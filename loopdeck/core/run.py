@@ -187,6 +187,7 @@ class Run(Struct):
     nudges: list[str] = []
     told: list[str] = []
     commands: set[str] = set()
+    refused: dict[str, str] = {}
 
     reason: Reason | None = None
     why: str = ""

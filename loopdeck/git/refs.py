@@ -3,6 +3,7 @@
 Invariant: all are below `refs/loopdeck/`; no branch, tag or remote ref of the operator is written here.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from loopdeck.git.repository import Repository
@@ -15,6 +16,11 @@ def keep_ref(repo: Repository, name: str, commit: str) -> str:
     ref = PREFIX + name
     repo.shared().run("update-ref", ref, commit)
     return ref
+
+
+def trees_of(repo: Repository, commits: Sequence[str]) -> tuple[str, ...]:
+    """The trees of `commits`: equal where the files are. Raises WorkspaceError if one is not there."""
+    return tuple(repo.shared().text("rev-parse", *(f"{commit}^{{tree}}" for commit in commits)).split())
 
 
 def tip(repo: Repository, branch: str) -> str | None:

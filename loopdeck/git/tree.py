@@ -96,6 +96,11 @@ def commit_all(
     return structs.replace(made, protected_changed=forbidden, problems=tuple(problems))
 
 
+def move_branch(worktree: Worktree, commit: str) -> None:
+    """Put the branch of `worktree`, and its files, at `commit`. Raises WorkspaceError."""
+    worktree.git().run("reset", "--hard", "--quiet", commit)
+
+
 def digest(worktree: Worktree, *, exclude: Sequence[str] = ()) -> str:
     """A hash of all that is in the worktree and not ignored or excluded: the same only if the files are. Writes nothing."""
     git = worktree.git()

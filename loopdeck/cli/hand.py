@@ -1,0 +1,83 @@
+"""The operator's hand: `pause`, `resume`, `hold`, `kill`, `nudge`, `set`, `verdict`."""
+
+import argparse
+import time
+
+from loopdeck.cli import here, out
+from loopdeck.core import commands as cmd
+from loopdeck.core.hand import changed
+from loopdeck.deck.decks import Deck
+from loopdeck.deck.launch import launch
+from loopdeck.deck.view import RunView
+from loopdeck.errors import LoopdeckError, UsageError
+
+PATIENCE_S = 20.0
+"""How long a verb waits for the runner to take up its command."""
+_LOOK_S = 0.03
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send one command and wait until the run has taken it up."""
+    deck = here.deck()
+    one = deck.view(deck.resolve(options.run))
+    if one.status == "ended" and one.reason != "lost":
+        raise UsageError(f"the run has ended: {one.reason}", where=one.run.id, remedy="Start another with `loopdeck start`.")
+    command = _command(options, one, here.operator())
+    name = deck.send(one, command)
+    if not one.live:
+        if not isinstance(command, cmd.Resume | cmd.Kill):
+            out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on, and takes this up first")
+            return 0
+        launch(deck, one)
+    return _taken(deck, one, name, command, options.json)
+
+
+def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:
+    at = here.now()
+    match options.verb:
+        case "pause":
+            return cmd.Pause(by=by, at=at)
+        case "resume":
+            return cmd.Resume(by=by, at=at)
+        case "hold":
+            return cmd.Hold(by=by, at=at)
+        case "kill":
+            return cmd.Kill(by=by, at=at, why=options.why, now=options.now)
+        case "nudge":
+            return cmd.Nudge(by=by, at=at, text=options.text)
+        case "set":
+            changed(one.run.settings, options.key, options.value)
+            return cmd.Set(by=by, at=at, key=options.key, value=options.value)
+        case _:
+            if one.run.asking != "verdict" or one.run.asking_for != options.check:
+                waits = f"It waits for '{one.run.asking_for}'." if one.run.asking == "verdict" else "It waits for none."
+                raise UsageError(f"no verdict of '{options.check}' is awaited", where=one.run.id, remedy=waits)
+            return cmd.Judge(by=by, at=at, check=options.check, passed=options.grade == "pass", why=options.why)
+
+
+def _taken(deck: Deck, one: RunView, name: str, command: cmd.Command, as_json: bool) -> int:
+    """Wait until the command's effect can be seen, and say what it was."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        now = deck.view(deck.paths(one))
+        if name in now.run.commands and _settled(command, now):
+            refused = now.run.refused.get(name, "")
+            if refused:
+                raise UsageError(refused, where=now.run.id)
+            _say(deck, now, as_json)
+            return 0
+        time.sleep(_LOOK_S)
+    raise LoopdeckError("its runner has not taken it up yet", where=one.run.id, remedy="It will as soon as it can; see `loopdeck status`.")
+
+
+def _settled(command: cmd.Command, now: RunView) -> bool:
+    return now.status == "ended" and not now.live if isinstance(command, cmd.Kill) else True
+
+
+def _say(deck: Deck, now: RunView, as_json: bool) -> None:
+    from loopdeck.deck.view import document, waiting_for
+
+    if as_json:
+        out.document(document(now))
+        return
+    out.say(f"{now.run.loop} {now.run.id}: {now.status}" + (f", {waiting_for(now)}" if waiting_for(now) else ""))

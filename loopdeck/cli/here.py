@@ -1,0 +1,28 @@
+"""Where and who the operator is: the deck around the current folder, and the name that goes into the journal."""
+
+import getpass
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loopdeck.deck.decks import Deck
+
+
+def deck() -> Deck:
+    """The deck of the repository around the current folder. Raises UsageError outside of one."""
+    return Deck.open(Path.cwd(), os.environ)
+
+
+def now() -> str:
+    """UTC now, RFC 3339."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def operator() -> str:
+    """The person at this terminal, as the journal names them."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"

@@ -1,0 +1,139 @@
+"""All that the steps of one run stand on: what was frozen at its start, its record, its workplace, its door to commands.
+
+Facts, no steps. What a maker or check may see of the environment is decided here, once.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from loopdeck.agents.port import ModelAgent
+from loopdeck.agents.registry import make_agent
+from loopdeck.core import gate, prompt
+from loopdeck.core.conversation import Part
+from loopdeck.core.spec import LoopSpec, Price, RubricCheck
+from loopdeck.runner.record import Record
+from loopdeck.runner.workplace import Workplace
+from loopdeck.sandbox.port import Door
+from loopdeck.store.frozen import Frozen
+from loopdeck.store.state import LoopState
+from loopdeck.tools.port import ToolContext
+
+_LET_THROUGH = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION", "NVM_DIR", "CARGO_HOME", "RUSTUP_HOME", "GOPATH", "GOROOT", "JAVA_HOME",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH",
+)  # fmt: skip
+"""Variables that toolchains need to be found; keys and tokens are none of them."""
+_REPORT_TOOLS = ("read_file", "write_file", "edit_file", "glob", "grep", "update_state", "skill")
+
+
+class Site:
+    """The run's surroundings."""
+
+    def __init__(self, frozen: Frozen, record: Record, workplace: Workplace, state: LoopState, door: Door, env: Mapping[str, str]) -> None:
+        self.frozen = frozen
+        self.record = record
+        self.workplace = workplace
+        self.state = state
+        self.door = door
+        self.env = env
+        self.state_text = ""
+        self.state_hash = ""
+        self._agents: dict[str, ModelAgent] = {}
+
+    @property
+    def spec(self) -> LoopSpec:
+        """The loop, as frozen."""
+        return self.frozen.spec
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """Prices of the deck's own."""
+        return self.spec.prices
+
+    @property
+    def root(self) -> Path:
+        """The operator's checkout: to be read, never written."""
+        return Path(self.frozen.root)
+
+    @property
+    def loop_dir(self) -> Path:
+        """The loop's folder in the operator's checkout."""
+        return self.root / ".loopdeck" / "loops" / self.frozen.loop
+
+    def tool_names(self) -> tuple[str, ...]:
+        """The tools that the maker is offered."""
+        asked = self.spec.maker.tools
+        return tuple(name for name in asked if name in _REPORT_TOOLS) if self.spec.level == "report" else asked
+
+    def skills(self) -> dict[str, str]:
+        """Texts of the loop's skills, by name."""
+        return {key.partition(":")[2]: text for key, text in self.frozen.files.items() if key.startswith("skill:")}
+
+    @cached_property
+    def template(self) -> Part:
+        """The maker's prompt template, as frozen."""
+        return Part("template", self.frozen.files["template"], f"{'report' if self.spec.level == 'report' else 'maker'}.md")
+
+    def system_parts(self) -> tuple[Part, ...]:
+        """The steady part of the maker's prompt."""
+        described = {name: prompt.described(text) for name, text in self.skills().items()}
+        return prompt.system_parts(self.spec, self.template, self.frozen.files.get("system", ""), described)
+
+    def policy(self) -> gate.Policy:
+        """The gate's rules as they hold now: those frozen, and those a person added to this run."""
+        gates = self.spec.gates
+        return gate.Policy(
+            allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
+            confined=self.door.confines, level=self.spec.level,
+        )  # fmt: skip
+
+    def tool_context(self) -> ToolContext:
+        """What a tool call may touch."""
+        return ToolContext(worktree=self.workplace.path, door=self.door, env=self.env, level=self.spec.level, skills=self.skills())
+
+    def rubric_text(self, check: str) -> str:
+        """The written criteria of a rubric check, as frozen."""
+        return self.frozen.files.get(f"rubric:{check}", "")
+
+    def maker_agent(self) -> ModelAgent:
+        """The maker's agent."""
+        maker = self.spec.maker
+        return self._agent("maker", maker.agent, maker.base_url, "script", maker.script)
+
+    def check_agent(self, check: str, rubric: RubricCheck) -> tuple[str, ModelAgent, str]:
+        """Kind, agent and model of a rubric check: its own, else the loop's `models.check`, else the maker's in another session."""
+        kind, model = rubric.agent, rubric.model
+        if not model:
+            routed, _, name = self.spec.models.check.rpartition(":")
+            kind, model = kind or routed, name
+        kind = kind or self.spec.maker.agent
+        if not model and kind == self.spec.maker.agent:
+            model = self.record.run.settings.model
+        base_url = rubric.base_url or (self.spec.maker.base_url if kind == self.spec.maker.agent else "")
+        return kind, self._agent(f"check:{check}", kind, base_url, f"script:{check}", rubric.script), model
+
+    def _agent(self, key: str, kind: str, base_url: str, script: str, where: str) -> ModelAgent:
+        if key not in self._agents:
+            text = self.frozen.files.get(script, "")
+            self._agents[key] = make_agent(kind, base_url=base_url, script_text=text, script_where=where)
+        return self._agents[key]
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        for agent in self._agents.values():
+            await agent.close()
+
+
+def environment(environ: Mapping[str, str], spec: LoopSpec, python_bin: str, loop: str) -> dict[str, str]:
+    """What commands of a run see: what toolchains need, what the loop file lets through, and nothing else of the operator's.
+
+    `python_bin`, the folder of our own interpreter, comes last on the PATH: the operator's tools win, ours are there at all.
+    """
+    seen = {name: value for name, value in environ.items() if name in _LET_THROUGH or name.startswith("LC_")}
+    seen.update({name: environ[name] for name in spec.sandbox.env if name in environ})
+    seen["PATH"] = os.pathsep.join(part for part in (environ.get("PATH", os.defpath), python_bin) if part)
+    seen.update({"TERM": "dumb", "NO_COLOR": "1", "GIT_TERMINAL_PROMPT": "0", "LOOPDECK_LOOP": loop})
+    return seen

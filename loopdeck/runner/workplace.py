@@ -1,0 +1,164 @@
+"""Where the work is done: the run's worktree and branch, and the clean checkout its checks run on.
+
+Both are made once, by the same recipe (copies, links, setup). Git is slow compared with everything else here, so it runs in a thread
+while the runner goes on listening.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from loopdeck.checks.port import ChangedPath
+from loopdeck.core import events as ev
+from loopdeck.core.harness import BASE_DIGEST
+from loopdeck.core.run import Run
+from loopdeck.core.spec import LoopSpec
+from loopdeck.errors import WorkspaceError
+from loopdeck.git import tree
+from loopdeck.git.admin import Worktree, open_worktree
+from loopdeck.git.base import resolve_base
+from loopdeck.git.checkout import CleanCheckout, settle
+from loopdeck.git.diff import Change, changed, patch
+from loopdeck.git.pool import Pool
+from loopdeck.git.provision import provision
+from loopdeck.git.refs import keep_ref, trees_of
+from loopdeck.git.repository import Repository
+from loopdeck.git.worktrees import create
+from loopdeck.runner.loopfolder import NAME, REPORT, STATE, LoopFolder
+from loopdeck.sandbox.port import Command, Door
+
+SETUP_TIMEOUT_S = 1800.0
+_PATCH_BYTES = 200_000
+
+
+class Workplace:
+    """The worktrees of one run."""
+
+    def __init__(self, repo: Repository, spec: LoopSpec, path: Path, pool: Pool, door: Door, env: Mapping[str, str]) -> None:
+        self.repo = repo
+        self._spec = spec
+        self.path = path
+        self._pool = pool
+        self._door = door
+        self._env = env
+        self._clean: CleanCheckout | None = None
+        self._clean_at = ""
+        self._changes: tuple[str, tuple[Change, ...]] = ("", ())
+
+    @property
+    def check_path(self) -> Path:
+        """Where the clean checkout is."""
+        return self.path.with_name(self.path.name + ".check")
+
+    @cached_property
+    def worktree(self) -> Worktree:
+        """The run's worktree. Raises WorkspaceError if it is gone."""
+        return open_worktree(self.repo, self.path)
+
+    async def prepare(self, branch: str) -> ev.WorkspacePrepared:
+        """Make branch and worktree, provided with all the loop file asks for. Raises WorkspaceError."""
+        wanted = self._spec.workspace
+        base = await asyncio.to_thread(resolve_base, self.repo, wanted.base)
+        made = await asyncio.to_thread(
+            lambda: create(self.repo, self.path, branch, base.commit, sparse=wanted.sparse, pool=self._pool)
+        )
+        self.worktree = made
+        notices = await self._provide(made)
+        return ev.WorkspacePrepared(str(self.path), branch, base.commit, (*base.notices, *notices))
+
+    async def commit(self, run: Run, report: str) -> ev.WorkCommitted:
+        """Commit what the maker left. The digest stands for the work as a whole, a report-only maker's report included."""
+        message = f"{run.loop}: iteration {run.iteration}\n\n{tree.trailers(run.loop, run.id, run.iteration)}"
+
+        def work() -> tuple[tree.Committed, str]:
+            made = tree.commit_all(
+                self.worktree, message, exclude=(NAME,), protect=self._spec.workspace.protect, base=run.base, tip=run.commit
+            )
+            if made.commit == run.base:
+                return made, ""
+            content, before = trees_of(self.repo, (made.commit, run.base))
+            return made, "" if content == before else content
+
+        made, content = await asyncio.to_thread(work)
+        if report:
+            content = hashlib.sha256(f"{content}\0{report}".encode("utf-8", "replace")).hexdigest()
+        return ev.WorkCommitted(
+            made.commit, content or BASE_DIGEST, made.empty, len(made.changes), made.added, made.removed, made.protected_changed,
+            made.problems,
+        )  # fmt: skip
+
+    async def clean_checkout(self, run: Run) -> Path:
+        """The clean checkout, at the run's commit. The loop folder's state and report are laid beside the work, to be read."""
+        if self._clean is None:
+            self._clean = await self._make_clean(run)
+        if self._clean_at != f"{run.iteration} {run.commit}":
+            clean = self._clean
+            await asyncio.to_thread(lambda: clean.reset_to(run.commit, protect=self._spec.workspace.protect, base=run.base))
+            self._show_loop_folder(clean.path)
+            self._clean_at = f"{run.iteration} {run.commit}"
+        return self._clean.path
+
+    async def changes(self, run: Run) -> tuple[tuple[ChangedPath, ...], str]:
+        """All that the run changed against its base, as paths and as a diff."""
+
+        def work() -> tuple[tuple[ChangedPath, ...], str]:
+            paths = tuple(ChangedPath(one.path, one.added, one.removed) for one in changed(self.repo, run.base, run.commit))
+            return paths, patch(self.repo, run.base, run.commit, limit_bytes=_PATCH_BYTES).text
+
+        return await asyncio.to_thread(work)
+
+    async def keep_best(self, run: Run, commit: str) -> None:
+        """Put the branch at `commit`; what came after it stays reachable. Raises WorkspaceError."""
+
+        def work() -> None:
+            keep_ref(self.repo, f"{run.loop}/{run.id}/last", run.commit)
+            tree.move_branch(self.worktree, commit)
+
+        await asyncio.to_thread(work)
+
+    def let_go(self) -> None:
+        """The run is over: its clean checkout may serve another. The worktree stays, for the operator to look at."""
+        if self._clean is not None:
+            self._clean.close(self._pool)
+            self._clean = None
+
+    async def _make_clean(self, run: Run) -> CleanCheckout:
+        if self.check_path.exists():
+            return await asyncio.to_thread(CleanCheckout.open, self.repo, self.check_path)
+        sparse = self._spec.workspace.sparse
+        clean = await asyncio.to_thread(
+            lambda: CleanCheckout.create(self.repo, self.check_path, run.base, sparse=sparse, pool=self._pool)
+        )
+        await self._provide(clean.worktree, clean)
+        return clean
+
+    async def _provide(self, worktree: Worktree, clean: CleanCheckout | None = None) -> tuple[str, ...]:
+        """Copies, links, setup; then note what they made, so that no commit and no cleaning takes it."""
+        wanted = self._spec.workspace
+        notices: tuple[str, ...] = ()
+        placed: tuple[str, ...] = ()
+        if wanted.copy or wanted.link:
+            provided = await asyncio.to_thread(provision, self.repo.root, worktree.path, wanted.copy, wanted.link)
+            notices, placed = provided.notices, provided.paths
+        if wanted.setup:
+            await self._set_up(worktree.path, wanted.setup)
+        if placed or wanted.setup:
+            altered = await asyncio.to_thread(lambda: clean.settle(placed) if clean else settle(worktree, placed))
+            notices += tuple(f"setup changed the tracked file {path}" for path in altered)
+        return notices
+
+    async def _set_up(self, where: Path, setup: str) -> None:
+        done = await self._door.run(Command(("/bin/sh", "-c", setup), where, self._env, SETUP_TIMEOUT_S))
+        if done.exit_code != 0:
+            said = done.text.strip().splitlines()
+            what = f"the setup `{setup}` failed: {done.ended_by or f'exit code {done.exit_code}'}"
+            raise WorkspaceError(what + (f": {said[-1]}" if said else ""), where=str(where), remedy="Mend workspace.setup in the loop file.")
+
+    def _show_loop_folder(self, checkout: Path) -> None:
+        from_worktree, to_checkout = LoopFolder(self.path), LoopFolder(checkout)
+        for name in (STATE, REPORT):
+            text = from_worktree.read(name)
+            if text is not None:
+                to_checkout.write(name, text)
