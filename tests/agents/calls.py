@@ -1,8 +1,7 @@
 """Calls of the real agents against the loopback server, in each of the three dialects."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -28,10 +27,10 @@ def agent_for(dialect: Dialect, url: str, *, timeout_s: float = 20.0) -> SdkAgen
     return OpenAIAgent(base_url=f"{url}/v1", api=dialect, timeout_s=timeout_s)
 
 
-def request_for(dialect: Dialect, text: str = "Mend the test.", **fields) -> ModelRequest:
+def request_for(dialect: Dialect, text: str = "Mend the test.", **fields: Any) -> ModelRequest:
     """A first request of a maker: a system prompt, one message, tools."""
     parts = (Part("role", "You mend code. " * 20, stable=True), Part("state", "Nothing is done yet."))
-    given = {"max_output": 500, "tools": TOOLS, "system": parts, "messages": (Message("user", (Text(text),)),)}
+    given: dict[str, Any] = {"max_output": 500, "tools": TOOLS, "system": parts, "messages": (Message("user", (Text(text),)),)}
     return ModelRequest(model=MODELS[dialect], **(given | fields))
 
 
@@ -48,11 +47,8 @@ def ask(server: ModelServer, dialect: Dialect, *requests: ModelRequest, timeout_
     return asyncio.run(go())
 
 
-def failed(server: ModelServer, dialect: Dialect, *, timeout_s: float = 20.0, **fields) -> ModelFailed:
+def failed(server: ModelServer, dialect: Dialect, *, timeout_s: float = 20.0, **fields: Any) -> ModelFailed:
     """The failure of one call."""
     with pytest.raises(ModelFailed) as caught:
         ask(server, dialect, request_for(dialect, **fields), timeout_s=timeout_s)
     return caught.value
-
-
-Talk = Callable[[ModelReply], Message]

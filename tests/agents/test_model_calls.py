@@ -31,7 +31,7 @@ def request_for_messages(request, messages):
 
 
 def test_text_streams_in_and_is_the_reply(dialect):
-    heard = []
+    heard: list[str] = []
 
     async def go(url):
         agent = agent_for(dialect, url)
@@ -238,7 +238,7 @@ def test_cancelling_the_call_closes_the_connection(dialect):
 
 
 def test_one_connection_serves_many_turns(dialect):
-    ports = set()
+    ports: set[int] = set()
     with serving(lambda request: Answer(text="ok")) as server:
         server.on_connection = ports.add
         ask(server, dialect, *[request_for(dialect)] * 5)

@@ -9,7 +9,7 @@ import pytest
 
 from loopdeck.agents import failures
 from loopdeck.agents.registry import make_agent
-from loopdeck.core.conversation import ModelFailed
+from loopdeck.core.conversation import ModelFailed, ModelReply
 from tests.agents.calls import DIALECTS, agent_for, ask, failed, request_for
 from tests.kit.model_server import (
     Answer,
@@ -104,7 +104,7 @@ def test_the_wait_may_be_a_date():
 @pytest.mark.parametrize("calls", [(), (Call("bash", '{"command": "ls"}'),)])
 def test_a_stream_cut_after_any_event_is_cut_and_the_bound_covers_the_bill(dialect, clean, calls):
     """Walks every event of a reply; the last few may be missing without loss, then the reply is whole."""
-    heard = {}
+    heard: dict[int, ModelReply | ModelFailed] = {}
 
     async def go(server):
         agent = agent_for(dialect, server.url)
@@ -132,7 +132,9 @@ def test_a_stream_cut_after_any_event_is_cut_and_the_bound_covers_the_bill(diale
             continue
         assert (reply.text, len(reply.calls)) == ("some words here", len(calls))
         assert reply.usage == billed or (reply.certainty == "estimated" and reply.usage.output >= billed.output)
-    assert heard[29].certainty == "priced"
+    last = heard[29]
+    assert isinstance(last, ModelReply)
+    assert last.certainty == "priced"
 
 
 @pytest.mark.parametrize("octets", [0, 1, 17, 150, 333])
@@ -243,7 +245,7 @@ def test_a_missing_key_fails_before_any_network(kind, monkeypatch):
         finally:
             await agent.close()
 
-    connections = []
+    connections: list[int] = []
     with serving(lambda request: Answer(text="ok")) as server:
         server.on_connection = connections.append
         with pytest.raises(ModelFailed) as caught:

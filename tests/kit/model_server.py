@@ -139,9 +139,10 @@ class ModelServer:
         method, path, _ = head[0].split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
+        last = headers.get("connection", "").lower() == "close"
         if method == "GET":
             await self._show(writer, path)
-            return True
+            return not last
         tag, _, route = path.partition("?")[0].rpartition("/v1")
         dialect = _ROUTES.get(route)
         if dialect is None or (dialect == "count_tokens" and not self.counts):
@@ -164,7 +165,7 @@ class ModelServer:
             await self._send_json(writer, {"input_tokens": self.ledger.count(request)})
             return True
         self.requests.append(request)
-        return await self._answer(reader, writer, request)
+        return await self._answer(reader, writer, request) and not last
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> bool:
         try:
