@@ -74,12 +74,14 @@ class Table:
 
     def note(self, key: str, what: str, remedy: str, *, warning: bool = False, index: int | None = None) -> None:
         """Note a problem of `key` (of its item `index`), or of the whole table if the key isn't there."""
-        if key in self.items:
-            _, source, path = self.items[key]
-        else:
-            source, path = self.home
+        file, line = self.place(key, index)
+        self.problems.append(Problem(file, line, what, remedy, warning))
+
+    def place(self, key: str, index: int | None = None) -> tuple[str, int]:
+        """The file and line of `key` (of its item `index`), or of the whole table if the key isn't there."""
+        source, path = self.items[key][1:] if key in self.items else self.home
         path = path if index is None else (*path, index)
-        self.problems.append(Problem(source.file, line_of(source.lines, path), what, remedy, warning))
+        return source.file, line_of(source.lines, path)
 
     def name(self, key: str) -> str:
         """The key with its table, for people."""

@@ -86,7 +86,7 @@ CASES = [
     # Wrong types.
     ("a goal that is a number", swap(1, "goal = 3"), [(1, "must be text, not a whole number")]),
     ("a goal that is a list", swap(1, "goal = [", '"a"]'), [(1, "must be text, not a list")]),
-    ("a maker that is text", 'maker = "m"\n' + "\n".join(["", *GOOD.splitlines()[4:]]), [(1, "a table, not text")]),
+    ("maker as text", GOOD.partition("[maker]")[0] + 'maker = "m"\n' + GOOD[GOOD.index("[[check]]"):], [(2, "a table, not text")]),
     ("an exit that is a list", swap(7, "[[exit]]"), [(7, "must be a table, not a list")]),
     ("one check in single brackets", swap(5, "[check]"), [(5, "must be a list of tables, not a table")]),
     ("a cap in quotes", swap(8, 'max_iterations = "4"'), [(8, "a whole number, not text")]),

@@ -3,17 +3,19 @@
 Both take text and never raise: what comes back is a value, or every problem there is, each with its line and remedy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from loopdeck.core import shapes
+from loopdeck.core.lines import Path
 from loopdeck.core.loopfile import bounds
 from loopdeck.core.loopfile.available import refuse, warn
 from loopdeck.core.loopfile.checks import Grading, read_checks
 from loopdeck.core.loopfile.experiments import read_experiment
 from loopdeck.core.loopfile.lint import lint, required
 from loopdeck.core.loopfile.remedies import remedies
+from loopdeck.core.loopfile.uses import Use, named
 from loopdeck.core.loopfile.who import read_maker, read_models
 from loopdeck.core.spec import Context, Deck, Gates, Level, LoopSpec, Price, Problem, Trigger
 from loopdeck.core.tables import Complaint, Items, Table, parse
@@ -37,10 +39,20 @@ class DeckFile:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a loop file came to: a spec, or None if any problem isn't a warning. Problems are in the order of lines."""
+    """What a loop file came to: a spec, or None if any problem isn't a warning.
+
+    Problems are in the order of lines. `uses` are the files it names, as far as they could be read from a refused one too.
+    """
 
     spec: LoopSpec | None
     problems: tuple[Problem, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+    def also(self, *problems: Problem) -> "Reading":
+        """This reading with `problems` beside its own: each once, in the order of files and lines."""
+        every = dict.fromkeys((*self.problems, *problems))
+        ordered = tuple(sorted(every, key=lambda one: (one.file, one.line, one.warning)))
+        return Reading(self.spec if all(one.warning for one in ordered) else None, ordered, self.uses)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -53,13 +65,6 @@ class Reading:
         return tuple(one for one in self.problems if one.warning)
 
 
-def reading(spec: LoopSpec | None, *problems: tuple[Problem, ...]) -> Reading:
-    """`spec` unless one of `problems` refuses it; each problem once, in the order of files and lines."""
-    every = dict.fromkeys(one for some in problems for one in some)
-    ordered = tuple(sorted(every, key=lambda one: (one.file, one.line, one.warning)))
-    return Reading(spec if all(one.warning for one in ordered) else None, ordered)
-
-
 def read_deck(text: str, file: str) -> tuple[DeckFile, tuple[Problem, ...]]:
     """The deck.toml `text` and its problems (also in the `DeckFile`, so that they refuse every loop of the deck)."""
     top = parse(text, file)
@@ -68,7 +73,7 @@ def read_deck(text: str, file: str) -> tuple[DeckFile, tuple[Problem, ...]]:
     deck = _deck(top.table("deck"), top.table("notify"))
     prices = _prices(top.table("prices"))
     top.unknown(remedies("deck.toml"))
-    problems = reading(None, tuple(top.problems)).problems
+    problems = Reading(None).also(*top.problems).problems
     raw = {name: table.items for name, table in defaults.items() if name in top}
     return DeckFile(deck, raw, prices, problems), problems
 
@@ -82,22 +87,49 @@ def read_loop(name: str, text: str, file: str, deck: DeckFile, *, prompt: str = 
     if complaint := shapes.loop_name(name):
         top.note("", *complaint)
     if top.problems:
-        return reading(None, deck.problems, tuple(top.problems))
-    spec = _loop(name, top, deck, prompt, allow_self_grading)
-    return reading(spec, deck.problems, tuple(top.problems))
+        return Reading(None).also(*deck.problems, *top.problems)
+    tables = _tables(top, deck)
+    spec = _loop(name, tables, deck, prompt, allow_self_grading)
+    uses = tuple(Use(key, path, *tables.place(at)) for key, path, at in named(spec))
+    return Reading(spec, uses=uses).also(*deck.problems, *top.problems)
 
 
-def _loop(name: str, top: Table, deck: DeckFile, prompt: str, allow_self: bool) -> LoopSpec:
+class _Tables(NamedTuple):
+    """A loop file's tables: the document, those with the deck's defaults below, and the checks."""
+
+    top: Table
+    merged: Mapping[str, Table]
+    checks: Sequence[Table]
+    there: frozenset[str]
+
+    def place(self, at: Path) -> tuple[str, int]:
+        """File and line of what stands `at` a path."""
+        match at:
+            case ("check", int(index), str(key)):
+                return self.checks[index].place(key)
+            case (str(table), str(key)):
+                return self.merged[table].place(key)
+            case (str(key), int(index)):
+                return self.top.place(key, index)
+            case _:
+                return self.top.place("")
+
+
+def _tables(top: Table, deck: DeckFile) -> _Tables:
     merged = {key: top.table(key).over(deck.defaults.get(key, {})) for key in _DEFAULTS}
-    there = {key for key in _DEFAULTS if isinstance(top.get(key), dict) or deck.defaults.get(key)}
+    there = frozenset(key for key in _DEFAULTS if isinstance(top.get(key), dict) or deck.defaults.get(key))
+    return _Tables(top, merged, top.tables("check"), there)
+
+
+def _loop(name: str, tables: _Tables, deck: DeckFile, prompt: str, allow_self: bool) -> LoopSpec:
+    top, merged, checks, there = tables
     maker = read_maker(merged["maker"], whole="maker" in there)
     models = read_models(merged["models"])
-    tables = top.tables("check")
     spec = LoopSpec(
         name=name,
         goal=top.text("goal", shape=_goal),
         maker=maker,
-        checks=read_checks(tables, Grading(maker, models, allow_self)),
+        checks=read_checks(checks, Grading(maker, models, allow_self)),
         exit=bounds.read_exit(merged["exit"], whole="exit" in there),
         prompt=prompt,
         skills=top.texts("skills", shape=shapes.word),
@@ -116,12 +148,12 @@ def _loop(name: str, top: Table, deck: DeckFile, prompt: str, allow_self: bool) 
     top.unknown(remedies("loop.toml"))
     _missing(top, there | set(top.items))
     _refused(top, spec)
-    required(top, spec, tables)
-    lint(top, spec, tables)
+    required(spec, checks)
+    lint(top, spec, checks)
     return spec
 
 
-def _missing(top: Table, there: set[str]) -> None:
+def _missing(top: Table, there: Set[str]) -> None:
     """The four things that every loop has: a goal, somebody who works, something that grades, and an end."""
     if "goal" not in top:
         top.note("goal", "no goal", 'Write `goal = "…"` at the top: what will be true when it is done.')

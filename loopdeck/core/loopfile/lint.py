@@ -36,7 +36,7 @@ def lint(top: Table, spec: LoopSpec, checks: Sequence[Table]) -> None:
         top.note("trigger", what, remedy, warning=True)
 
 
-def required(top: Table, spec: LoopSpec, checks: Sequence[Table]) -> None:
+def required(spec: LoopSpec, checks: Sequence[Table]) -> None:
     """Refuse a loop none of whose checks counts: it would be done before it began."""
     floor = spec.exit.severity_floor
     if checks and not any(at_least(check.severity, floor) for check in spec.checks):
