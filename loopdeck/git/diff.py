@@ -5,13 +5,14 @@ binary is counted like any other.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from msgspec import Struct
 
 from loopdeck.git.repository import Repository
 from loopdeck.git.status import GITLINK
-from loopdeck.git.wrapper import Git
 
 PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 _FORMAT: Final = "%H%x00%P%x00%an%x00%aI%x00%s%x00"
@@ -50,21 +51,30 @@ class Entry(Struct, frozen=True):
 
 
 def changed(repo: Repository, base: str, commit: str) -> tuple[Change, ...]:
-    """The paths that differ between `base` and `commit`, in git's order; a renamed file is one deleted and one added."""
-    return between(repo.shared(), base, commit)
+    """The paths that differ between two commits or trees, in git's order; a renamed file is one deleted and one added."""
+    return _parsed(repo.shared().run(*_comparison(base, commit)).stdout)
 
 
-def between(git: Git, base: str, commit: str) -> tuple[Change, ...]:
-    """As `changed`, on any git; commits or trees."""
-    return parse(git.run(*comparison(base, commit)).stdout)
+@contextmanager
+def comparing(repo: Repository, base: str, commit: str) -> Iterator[Callable[[], tuple[Change, ...]]]:
+    """As `changed`, but at work while the body does something else; what it is given waits for the answer."""
+
+    def answer() -> tuple[Change, ...]:
+        output, _ = process.communicate()
+        return _parsed(output) if process.returncode == 0 else changed(repo, base, commit)
+
+    with repo.shared().start(*_comparison(base, commit)) as process:
+        try:
+            yield answer
+        finally:
+            process.kill()
 
 
-def comparison(base: str, commit: str) -> tuple[str, ...]:
-    """The git arguments whose output `parse` reads."""
+def _comparison(base: str, commit: str) -> tuple[str, ...]:
     return ("diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", *PLAIN, base, commit)
 
 
-def parse(output: bytes) -> tuple[Change, ...]:
+def _parsed(output: bytes) -> tuple[Change, ...]:
     """Changes out of `diff-tree --raw --numstat -z`."""
     kinds: dict[str, tuple[str, bool]] = {}
     changes: list[Change] = []

@@ -170,19 +170,19 @@ def _make_readable(files: Iterable[Path]) -> bool:
 def _make_commit(worktree: Worktree, tip: str, message: str, problems: list[str]) -> Committed:
     """A commit of what is staged, without any ref; the tip itself if that has the same files."""
     git = worktree.git()
+    env = settings.of(git.common_dir).identity()
+    text = message.replace("\0", "").encode("utf-8", "replace")
     while True:
         tree = git.text("write-tree")
-        changes = diff.changed(worktree.repo, tip, tree)
+        # Both at once, as each process costs milliseconds. A commit that turns out to be not wanted is one loose object, on no ref.
+        with diff.comparing(worktree.repo, tip, tree) as compared:
+            commit = git.run("commit-tree", tree, "-p", tip, "-F", "-", stdin=text, env=env).text
+            changes = compared()
         links = [change.path for change in changes if change.gitlink]
         if not links:
-            break
+            return Committed(commit, empty=False, changes=changes) if changes else Committed(tip, empty=True)
         problems += (_left_out(path) for path in links)
         _unstage_links(git, tip, links)
-    if not changes:
-        return Committed(tip, empty=True)
-    env = settings.of(git.common_dir).identity()
-    commit = git.run("commit-tree", tree, "-p", tip, "-F", "-", stdin=message.encode("utf-8", "replace"), env=env).text
-    return Committed(commit, empty=False, changes=changes)
 
 
 def _unstage_links(git: Git, tip: str, links: Sequence[str]) -> None:

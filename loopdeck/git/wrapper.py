@@ -8,7 +8,9 @@ switched off by name, because a maker's `.gitattributes` could call them on file
 
 import os
 import re
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +48,7 @@ PINNED: Final = (
 )
 PATIENCE_S: Final = 3.0
 """For how long a lock of somebody else is waited for, in seconds."""
-LIMIT_S: Final = 900.0
+LIMIT_S: Final = 300.0
 """The longest that one git process may take, in seconds."""
 
 _REMEDIES: Final = (
@@ -133,17 +135,7 @@ class Git:
 
     def start(self, *args: str) -> "subprocess.Popen[bytes]":
         """Start git without waiting: to read a bounded part of its output, or to run two at once. The caller ends it."""
-        try:
-            return subprocess.Popen(
-                self.argv(args),
-                cwd=self._cwd(),
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        except OSError as error:
-            raise self._not_started(error) from error
+        return self._spawn(args, subprocess.DEVNULL)
 
     def argv(self, args: Sequence[str]) -> list[str]:
         """The whole command line for `args`."""
@@ -168,28 +160,38 @@ class Git:
         return WorkspaceError(f"git {args[0]}: {output.complaint}", where=str(self.work_tree or self.git_dir), remedy=remedy)
 
     def _once(self, args: Sequence[str], stdin: bytes, env: Mapping[str, str] | None) -> Output:
+        process = self._spawn(args, subprocess.PIPE, env)
+        # A timer, because waiting with a timeout is a loop of sleeps in the standard library, which doubles what a short git takes.
+        watchdog = threading.Timer(LIMIT_S, process.kill)
+        watchdog.daemon = True
+        watchdog.start()
         try:
-            done = subprocess.run(
+            stdout, stderr = process.communicate(stdin)
+        finally:
+            overdue = not watchdog.is_alive()
+            watchdog.cancel()
+        if overdue and process.returncode == -signal.SIGKILL:
+            raise WorkspaceError(
+                f"git {args[0]} did not end within {LIMIT_S:.0f} s",
+                where=str(self._cwd()),
+                remedy="Is the disk slow? Or is there a pipe in the place of a file, such as .gitignore?",
+            )
+        return Output(process.returncode, stdout, stderr)
+
+    def _spawn(self, args: Sequence[str], stdin: int, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+        try:
+            return subprocess.Popen(
                 self.argv(args),
                 cwd=self._cwd(),
                 env=self.environment() | dict(env or {}),
-                input=stdin,
-                capture_output=True,
-                timeout=LIMIT_S,
-                check=False,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
-        except subprocess.TimeoutExpired as error:
-            raise WorkspaceError(
-                f"git {args[0]} did not end within {LIMIT_S:.0f} s", where=str(self.work_tree or self.git_dir)
-            ) from error
         except OSError as error:
-            raise self._not_started(error) from error
-        return Output(done.returncode, done.stdout, done.stderr)
+            missing = self._cwd() if not self._cwd().is_dir() else Path(executable())
+            raise WorkspaceError(f"git can't be started: {error.strerror}", where=str(missing)) from error
 
     def _cwd(self) -> Path:
         # Without a work tree, git takes the folder it stands in for one and reads attributes there: let it stand where none are.
         return self.work_tree or self.git_dir
-
-    def _not_started(self, error: OSError) -> WorkspaceError:
-        missing = self._cwd() if not self._cwd().is_dir() else Path(executable())
-        return WorkspaceError(f"git can't be started: {error.strerror}", where=str(missing))
