@@ -8,7 +8,6 @@ ones, named by `unknown`.
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple, TypeVar
 
 from loopdeck.core.durations import seconds
@@ -298,6 +297,9 @@ def kind_of(value: object) -> str:
 
 def nearest(word: object, known: Sequence[str]) -> str:
     """`Did you mean …?` with the nearest of `known`, or nothing."""
+    # Only needed when something is wrong, and slow to load.
+    from difflib import get_close_matches
+
     close = get_close_matches(word.lower(), known, 1, 0.6) if isinstance(word, str) else []
     return f"Did you mean `{close[0]}`?" if close else ""
 

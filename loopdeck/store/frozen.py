@@ -7,7 +7,6 @@ all; its second line is the digest of all that follows, and one that doesn't fit
 import hashlib
 import os
 import re
-import secrets
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -84,7 +83,7 @@ def freeze(run_dir: Path, frozen: Frozen) -> Frozen:
         what = "a text of the run is not valid Unicode"
         raise UsageError(what, where=frozen.loop, remedy="Give the input as UTF-8.") from error
     head = f'{_HEAD}digest = "{hashlib.sha256(body).hexdigest()}"\n'.encode()
-    aside = run_dir / f".{NAME}.{secrets.token_hex(4)}"
+    aside = run_dir / f".{NAME}.{os.urandom(4).hex()}"
     try:
         try:
             _write(aside, head + body)

@@ -4,7 +4,6 @@ Only this room knows where the operator's files are. What the texts mean is for 
 seen to that they can be read, stay inside the repository, and that the files they name are there.
 """
 
-import difflib
 import json
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from loopdeck.core.loopfile import DeckFile, Reading, Use, named, read_deck, rea
 from loopdeck.core.script import Script, read_script
 from loopdeck.core.shapes import loop_name
 from loopdeck.core.spec import LoopSpec, Problem
+from loopdeck.core.tables import nearest
 from loopdeck.errors import UsageError
 from loopdeck.store.frozen import Frozen, exit_hash_of, freeze, harness_of, hash_of, thaw
 from loopdeck.store.skills import Skill, Skills, find_skills
@@ -131,11 +131,8 @@ def _inside(root: Path, file: str) -> str | Problem:
 
 def _no_loop(root: Path, name: str, file: str) -> Problem:
     loops = list_loops(root)
-    close = difflib.get_close_matches(name, loops, 1)
-    if close:
-        remedy = f"Did you mean `{close[0]}`?"
-    else:
-        remedy = f"Loops here: {', '.join(loops)}." if loops else f"Make it with `loopdeck new {name}`."
+    known = f"Loops here: {', '.join(loops)}." if loops else f"Make it with `loopdeck new {name}`."
+    remedy = nearest(name, loops) or known
     return Problem(file, 1, f"there is no loop {name!r}", remedy)
 
 
@@ -176,8 +173,7 @@ def _skill(skills: Skills, use: Use) -> str | Problem:
     if name in skills.broken:
         problem = skills.broken[name]
         return Problem(problem.file, problem.line, f"skill {name!r}: {problem.what}", problem.remedy)
-    close = difflib.get_close_matches(name, skills.found, 1)
-    remedy = f"Did you mean `{close[0]}`?" if close else f"Make {FOLDER}/skills/{name}/SKILL.md, or take it out."
+    remedy = nearest(name, tuple(skills.found)) or f"Make {FOLDER}/skills/{name}/SKILL.md, or take it out."
     return Problem(use.file, use.line, f"there is no skill {name!r}", remedy)
 
 

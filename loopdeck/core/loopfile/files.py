@@ -4,8 +4,9 @@ Both take text and never raise: what comes back is a value, or every problem the
 """
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from typing import NamedTuple, get_args
+
+from msgspec import Struct
 
 from loopdeck.core import shapes
 from loopdeck.core.lines import Path
@@ -27,18 +28,16 @@ _LEVELS: tuple[Level, ...] = get_args(Level)
 _MAX_PRICE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class DeckFile:
+class DeckFile(Struct, frozen=True):
     """A deck.toml: the deck's own settings, the defaults for its loops as they were written, and prices by model."""
 
-    deck: Deck = field(default_factory=Deck)
-    defaults: Mapping[str, Items] = field(default_factory=dict)
-    prices: Mapping[str, Price] = field(default_factory=dict)
+    deck: Deck = Deck()
+    defaults: dict[str, Items] = {}
+    prices: dict[str, Price] = {}
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a loop file came to: a spec, or None if any problem isn't a warning.
 
     Problems are in the order of lines. `uses` are the files it names, as far as they could be read from a refused one too.
