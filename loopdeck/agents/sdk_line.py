@@ -74,6 +74,7 @@ class SdkAgent:
         self._dialect = dialect
         self._connect = connect
         self._line: Line | None = None
+        self._opening = asyncio.Lock()
 
     def input_bound(self, request: ModelRequest) -> int:
         """The most input tokens `request` can come to.
@@ -104,9 +105,10 @@ class SdkAgent:
             await line.client.close()
 
     async def _opened(self) -> Line:
-        if self._line is None:
-            self._line = await asyncio.to_thread(self._connect)
-        return self._line
+        async with self._opening:
+            if self._line is None:
+                self._line = await asyncio.to_thread(self._connect)
+            return self._line
 
     async def _ask(self, path: str, body: bytes, timeout_s: float) -> bytes:
         """The body of a plain answer. Raises ModelFailed."""

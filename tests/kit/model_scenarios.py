@@ -14,6 +14,11 @@ def finished(request: Request) -> Answer:
     return Answer(text=f"Done after {request.turns} replies.")
 
 
+def as_many_pieces_as_asked(request: Request) -> Answer:
+    """Streams as many pieces of eight characters as the number that the prompt ends with."""
+    return Answer(text="abcdefg " * int(request.prompt.split()[-1]), piece=8)
+
+
 def erratic(seed: int = 0):
     """Bills at random: output up to what was allowed, input split over the caches in any way."""
     dice = random.Random(seed)

@@ -2,17 +2,12 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-import urllib.request
-from pathlib import Path
 
 import pytest
 
+from loopdeck.core.usage import Usage
+from tests.kit.model_process import serving_process
 from tests.kit.model_server import Answer, Cut, Request, serving
-
-ROOT = Path(__file__).parents[2]
 
 
 async def post(url: str, path: str, body: dict[str, object]) -> bytes:
@@ -66,15 +61,11 @@ def test_a_scenario_that_breaks_fails_the_test_not_only_the_request():
 
 
 def test_as_a_process_it_tells_its_address_its_bill_and_ends_with_its_input():
-    command = [sys.executable, "-m", "tests.kit.model_server", "--scenario", "tests.kit.model_scenarios:finished"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        assert b"Done after 0 replies." in asyncio.run(post(url, "/loop-7/v1/messages", body("hi")))
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{url}/ledger", timeout=5) as shown:
-            (charge,) = json.load(shown)
+    with serving_process("tests.kit.model_scenarios:finished") as server:
+        assert b"Done after 0 replies." in asyncio.run(post(server.url, "/loop-7/v1/messages", body("hi")))
+        (charge,) = server.shown("ledger")
         assert (charge["tag"], charge["usage"]["output"], charge["whole"]) == ("loop-7", 7, True)
-        process.communicate(timeout=10)
-    assert process.returncode == 0
+        assert server.billed(tag="loop-7") == server.billed()
+        assert server.billed(tag="loop-8") == Usage()
+        (request,) = server.shown("requests")
+        assert request["texts"] == ["hi"]
