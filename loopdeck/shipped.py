@@ -30,6 +30,16 @@ def shipped_skills(*, package: Path = PACKAGE) -> Path:
     return _shipped("skills", package)
 
 
+def skill(name: str, *, package: Path = PACKAGE) -> dict[str, str]:
+    """The files of a shipped skill, to be written into a folder of its name: path below it → text. Raises UsageError."""
+    folder = shipped_skills(package=package)
+    known = _folders(folder)
+    if name not in known:
+        raise _unknown("skill", name, known)
+    files = sorted(file for file in (folder / name).rglob("*") if file.is_file())
+    return {file.relative_to(folder / name).as_posix(): file.read_text(encoding="utf-8") for file in files}
+
+
 def templates() -> tuple[str, ...]:
     """Names of the loop templates, sorted."""
     return _folders(PACKAGE / "templates")
@@ -73,3 +83,8 @@ def _unknown(what: str, name: str, known: tuple[str, ...]) -> UsageError:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return UsageError(f"there is no {what} {name!r}", remedy=f"{hint}There are: {', '.join(known)}.")
+
+
+def prompt_text(name: str) -> str:
+    """The prompt template `name` of the package."""
+    return (PACKAGE / "prompts" / name).read_text(encoding="utf-8")

@@ -151,6 +151,15 @@ def _finding(one: Finding) -> str:
     return "\n".join(lines)
 
 
+def described(skill: str) -> str:
+    """The one-line description in a SKILL.md's front matter."""
+    for line in skill.splitlines()[1:20]:
+        key, _, value = line.partition(":")
+        if key.strip() == "description":
+            return value.strip().strip("\"'")
+    return ""
+
+
 def message(parts: Sequence[Part]) -> Message:
     """The parts as one message of the user."""
     return Message("user", (Text("\n\n".join(part.text for part in parts)),))

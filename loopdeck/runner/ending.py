@@ -23,7 +23,7 @@ class Ending:
         commit = next((one.commit for one in run.iterations if one.number == step.best), "")
         if commit and commit != run.commit:
             try:
-                await self._site.keep_best(commit)
+                await self._site.workplace.keep_best(run, commit)
             except WorkspaceError as error:
                 record.happened(ev.NoticeRaised(f"the branch could not be set to iteration {step.best}: {error.what}"))
         ended = ev.RunEnded(step.reason, step.why, step.limit, step.detector, step.by, step.best, commit)
@@ -32,3 +32,4 @@ class Ending:
         record.write_report(report(shown, self._site.spec.goal, self._remembering.makers_report()))
         record.happened(ended, durable=True)
         record.checkpoint()
+        self._site.workplace.let_go()

@@ -10,7 +10,7 @@ from loopdeck.checks.registry import make_check
 from loopdeck.core import events as ev
 from loopdeck.core import harness
 from loopdeck.core import trace as tr
-from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelReply, ModelRequest
+from loopdeck.core.conversation import AskModel, BudgetSpent, ModelFailed, ModelReply, ModelRequest
 from loopdeck.core.findings import Evidence, Finding, Verdict, counted, finding
 from loopdeck.core.spec import CheckSpec
 from loopdeck.runner.metered import Line, Meter
@@ -72,9 +72,9 @@ class Grading:
 
     async def _context(self, spec: CheckSpec, transcript: Callable[[], str]) -> CheckContext:
         site, run = self._site, self._record.run
-        checkout = await site.clean_checkout(run.commit)
+        checkout = await site.workplace.clean_checkout(run)
         if spec.rubric is not None or spec.scope is not None:
-            changed, diff = await site.changes(run.commit)
+            changed, diff = await site.workplace.changes(run)
         else:
             changed, diff = (), ""
         if spec.rubric is not None:
@@ -84,13 +84,13 @@ class Grading:
             transcript() if spec.rubric is not None else "", self._asker(spec), self._record.now(),
         )  # fmt: skip
 
-    def _asker(self, spec: CheckSpec):  # type: ignore[no-untyped-def]
+    def _asker(self, spec: CheckSpec) -> AskModel | None:
         if spec.rubric is None:
             return None
-        kind, model = self._site.check_model(spec.rubric)
+        kind, agent, model = self._site.check_agent(spec.name, spec.rubric)
+        line = Line(kind, agent, "check", self._site.prices)
 
         async def ask(request: ModelRequest) -> ModelReply:
-            line = Line(kind, self._site.agent(kind, spec.rubric), "check", self._site.prices)
             return await self._meter.patiently(line, structs.replace(request, model=request.model or model), request.system)
 
         return ask

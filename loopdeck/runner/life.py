@@ -15,6 +15,8 @@ from loopdeck.runner.ending import Ending
 from loopdeck.runner.grading import Grading
 from loopdeck.runner.inbox import Hand
 from loopdeck.runner.making import Making
+from loopdeck.runner.metered import Meter
+from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
@@ -26,11 +28,12 @@ POLL_S = 0.05
 class Life:
     """Carries out steps, one after the other, and never lets a person wait for a long one."""
 
-    def __init__(self, site: Site, hand: Hand, making: Callable[[], Making], grading: Callable[[], Grading]) -> None:
+    def __init__(self, site: Site, hand: Hand, places: Places) -> None:
         self._site = site
         self._record: Record = site.record
         self._hand = hand
-        self._make_making, self._make_grading = making, grading
+        self._places = places
+        self._meter = Meter(site.record, site.template)
         self._made: Making | None = None
         self._graded: Grading | None = None
         self._remembering = Remembering(site)
@@ -68,13 +71,13 @@ class Life:
     @property
     def _making(self) -> Making:
         if self._made is None:
-            self._made = self._make_making()
+            self._made = Making(self._site, self._meter)
         return self._made
 
     @property
     def _grading(self) -> Grading:
         if self._graded is None:
-            self._graded = self._make_grading()
+            self._graded = Grading(self._site, self._meter)
         return self._graded
 
     async def _do(self, step: steps.Step) -> None:
@@ -86,15 +89,15 @@ class Life:
     # One method for each kind of step
 
     async def _take_place(self, step: steps.TakePlace) -> None:
-        await self._site.take_place()
+        await self._places.take()
         self._record.happened(ev.RunStarted())
 
     async def _prepare(self, step: steps.PrepareWorkspace) -> None:
-        prepared = await self._site.prepare()
-        self._record.happened(prepared, durable=True)
+        run = self._record.run
+        self._record.happened(await self._site.workplace.prepare(f"loop/{run.loop}/{run.id}"), durable=True)
 
     async def _commit(self, step: steps.CommitWork) -> None:
-        self._record.happened(await self._site.commit(self._remembering.makers_report()), durable=True)
+        self._record.happened(await self._site.workplace.commit(self._record.run, self._remembering.makers_report()), durable=True)
 
     def _back_off(self, step: steps.BackOff) -> None:
         self._deadline = asyncio.get_running_loop().time() + step.seconds

@@ -23,10 +23,10 @@ _REPEATED = "\n[loopdeck: this is the {n}th time in a row that this call came to
 class Making:
     """Carries out the steps of the maker's part."""
 
-    def __init__(self, site: Site, line: Line, meter: Meter) -> None:
+    def __init__(self, site: Site, meter: Meter) -> None:
         self._site = site
         self._record: Record = site.record
-        self._line = line
+        self._line = Line(site.spec.maker.agent, site.maker_agent(), "maker", site.prices)
         self._meter = meter
         self._system: tuple[Part, ...] = site.system_parts()
         self._tools = tools.schemas(site.tool_names())
@@ -134,7 +134,7 @@ class Making:
         approval = f"{self._record.run.id}-{len(self._record.run.approvals) + 1}"
         self._record.happened(
             ev.ApprovalRequested(
-                approval, use.id, use.tool, gate.summary(use.tool, use.arguments), use.arguments, str(self._site.worktree_path),
+                approval, use.id, use.tool, gate.summary(use.tool, use.arguments), use.arguments, str(self._site.workplace.path),
                 ruling.rule, ruling.tier, self._site.digest(use.tool, use.arguments), ruling.reason,
             ),
             durable=True,
@@ -153,10 +153,10 @@ class Making:
         """This iteration's conversation; after a crash it is rebuilt from what was sent and answered."""
         run = self._record.run
         if self._talk is None or self._iteration != run.iteration:
-            sent = self._record.instruction_sent(len(self._system))
+            sent = self._record.instruction_sent()
             if sent and run.answered:
                 self._talk = Talk.rebuilt(sent, self._record.entries_of(run.iteration), set(run.answered))
             else:
-                self._talk = Talk(prompt.instruction(run, self._site.spec, self._site.state_text, final=run.final, extra=self._site.extra_parts()))
+                self._talk = Talk(prompt.instruction(run, self._site.spec, self._site.state_text, final=run.final, extra=()))
             self._iteration = run.iteration
         return self._talk

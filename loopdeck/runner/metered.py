@@ -18,6 +18,7 @@ from loopdeck.core.budget import NoRoom, Room, room
 from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, ModelFailed, ModelReply, ModelRequest, Part
 from loopdeck.core.decide import MAX_FAILURES, back_off
 from loopdeck.core.findings import Problem
+from loopdeck.core.prompt import version
 from loopdeck.core.happening import CallAsked, Role
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import FREE, Rates, Usage
@@ -49,9 +50,9 @@ class Line:
 class Meter:
     """Makes metered calls and writes them into the record."""
 
-    def __init__(self, record: Record, template: str) -> None:
+    def __init__(self, record: Record, template: Part) -> None:
         self._record = record
-        self._template = template
+        self._template = f"{template.source}@{version(template.text)}"
 
     async def call(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
         """One call, once. Raises BudgetSpent (nothing was sent) or ModelFailed (settled)."""

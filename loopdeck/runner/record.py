@@ -3,19 +3,23 @@
 The only place where events are made to have happened: first the lifecycle is asked, then the line is written, then the fold applied.
 """
 
-from datetime import UTC, datetime
+import copy
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
-import msgspec
+from msgspec import structs
 
 from loopdeck.core import events as ev
 from loopdeck.core import fold, lifecycle
+from loopdeck.core import trace as tr
+from loopdeck.core.conversation import Part
 from loopdeck.core.redact import Redactor
 from loopdeck.core.run import Run
-from loopdeck.core.trace import TraceEvent
 from loopdeck.runner.stopwatch import Stopwatch
-from loopdeck.store import checkpoint
 from loopdeck.store.blobs import Blobs
-from loopdeck.store.journal import JournalWriter, read_journal
+from loopdeck.store.files import write_atomic
+from loopdeck.store.folded import load_run, save_checkpoint
+from loopdeck.store.journal import JournalWriter
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.trace import TraceWriter, read_trace
 
@@ -23,5 +27,112 @@ INLINE = 8192
 """Texts longer than this, in bytes, go to a blob and are cut in the trace."""
 CHECKPOINT_EVERY = 200
 """Journal events between checkpoints: few enough that a reader folds the rest in a millisecond."""
-"""Statuses in which the run's clock stands still are those without work."""
 _ACTIVE = ("running", "waiting", "stopping")
+"""Statuses in which the run's clock goes on."""
+
+
+class Record:
+    """Journal, trace, blobs and fold of one run, in the hands of their one writer."""
+
+    def __init__(self, paths: RunPaths, epoch: int, redact: Redactor) -> None:
+        self._paths = paths
+        self._redact = redact
+        self._epoch = epoch
+        self._journal = JournalWriter.open(paths.journal, epoch, redact)
+        self._trace = TraceWriter.open(paths.trace, epoch, redact)
+        self._blobs = Blobs(paths.blobs)
+        self.run: Run = load_run(paths).run
+        self._watch = Stopwatch(self.run.clock)
+        self._watch.go(self.run.status in _ACTIVE)
+        self._since_checkpoint = 0
+
+    @property
+    def seq(self) -> int:
+        """The number of the next journal event."""
+        return self._journal.seq
+
+    def now(self) -> str:
+        """UTC now, RFC 3339."""
+        return self.later(0.0)
+
+    def later(self, seconds: float) -> str:
+        """UTC `seconds` from now, RFC 3339."""
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def happened(self, event: ev.Event, *, durable: bool = False) -> None:
+        """Write `event` down and fold it. Raises Bug if the lifecycle forbids it, StoreError if it can't be written."""
+        lifecycle.after(self.run.status, event)
+        stamp = fold.Stamp(self.now(), round(self._watch.read(), 3), self._epoch)
+        self._journal.append(event, at=stamp.at, clock=stamp.clock, durable=durable)
+        fold.apply(self.run, event, stamp)
+        self._watch.go(self.run.status in _ACTIVE)
+        self._since_checkpoint += 1
+        if self._since_checkpoint >= CHECKPOINT_EVERY:
+            self.checkpoint()
+
+    def foreseen(self, event: ev.Event) -> Run:
+        """The run as it will be after `event`."""
+        run = copy.deepcopy(self.run)
+        return fold.apply(run, event, fold.Stamp(self.now(), round(self._watch.read(), 3), self._epoch))
+
+    def traced(self, event: tr.TraceEvent) -> None:
+        """Write `event` into the trace. Raises StoreError."""
+        self._trace.append(event, at=self.now(), clock=round(self._watch.read(), 3))
+
+    def waited(self) -> None:
+        """Write the back-off under way into the trace."""
+        if self.run.wait is not None:
+            self.traced(tr.Waited(self.run.iteration, self.run.wait.cause, self.run.wait.seconds))
+
+    def checkpoint(self) -> None:
+        """Save the fold, so that readers need not begin at the beginning."""
+        save_checkpoint(self._paths, self.run, self._journal)
+        self._since_checkpoint = 0
+
+    def keep(self, data: bytes) -> str:
+        """Keep `data` as a blob; returns its SHA-256. Raises StoreError."""
+        return self._blobs.put(self._redact.raw(data))
+
+    def keep_text(self, text: str) -> str:
+        """Keep a text as a blob."""
+        return self.keep(text.encode("utf-8", "replace"))
+
+    def text_of(self, blob: str) -> str:
+        """The text of a blob. Raises StoreError."""
+        return self._blobs.get(blob).decode("utf-8", "replace")
+
+    def short(self, text: str) -> tuple[str, str]:
+        """`text` as it fits into the trace, and the blob that has it whole (none if it fits)."""
+        data = text.encode("utf-8", "replace")
+        if len(data) <= INLINE:
+            return text, ""
+        half = INLINE // 2
+        head, tail = data[:half].decode("utf-8", "ignore"), data[-half:].decode("utf-8", "ignore")
+        return f"{head}\n[… {len(data) - INLINE} bytes …]\n{tail}", self.keep(data)
+
+    def write_report(self, text: str) -> None:
+        """Put the run's report beside its journal."""
+        write_atomic(self._paths.report, self._redact.text(text).encode("utf-8", "replace"))
+
+    def entries_of(self, iteration: int) -> Iterator[tr.AnyTraceEvent]:
+        """The trace of one iteration, whole texts put back."""
+        for event in read_trace(self._paths.trace):
+            if getattr(event, "iteration", 0) != iteration:
+                continue
+            if isinstance(event, tr.ToolReturned) and event.blob:
+                yield structs.replace(event, output=self.text_of(event.blob))
+            else:
+                yield event
+
+    def instruction_sent(self) -> tuple[Part, ...]:
+        """The changing parts of the maker's prompt in this iteration, as they were first sent; empty if nothing was."""
+        for event in self.entries_of(self.run.iteration):
+            if isinstance(event, tr.PromptSent) and event.role == "maker":
+                return tuple(Part(one.name, self.text_of(one.blob), one.source) for one in event.parts if not one.stable)
+        return ()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._journal.close()
+        self._trace.close()

@@ -30,7 +30,7 @@ class Remembering:
         record.happened(ev.IterationStarted(step.number, base, step.final))
         record.traced(tr.StateRead(step.number, "maker", base))
         self._site.state_text, self._site.state_hash = state.text, base
-        folder = LoopFolder(self._site.worktree_path)
+        folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
         folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")
 
@@ -40,7 +40,7 @@ class Remembering:
         store = self._site.state
         now = store.read()
         base = memory.without_block(self._site.state_text)
-        mine = memory.without_block(LoopFolder(self._site.worktree_path).read(STATE) or base)
+        mine = memory.without_block(LoopFolder(self._site.workplace.path).read(STATE) or base)
         theirs = memory.without_block(now.text)
         note = f"{run.id}-i{run.iteration}"
         merged = theirs if run.state_settled else merge3(base, mine, theirs)
@@ -62,7 +62,8 @@ class Remembering:
             record.traced(tr.Noted(run.iteration, f"{signal.detector} ({signal.rung} x{signal.streak}): {signal.evidence}"))
         if step.flaky:
             record.happened(ev.NoticeRaised(f"iteration {run.iteration}: {step.flaky} judged unchanged work differently"))
-        record.happened(ev.IterationFinished(run.iteration, step.score, step.passed, now.hash, step.signals), durable=True)
+        finished = ev.IterationFinished(run.iteration, step.score, step.passed, now.hash, step.signals, step.floor)
+        record.happened(finished, durable=True)
 
     def close(self, sentence: str) -> None:
         """Say in the state how the run ended. A state that a person is writing just now is left alone."""
@@ -81,4 +82,4 @@ class Remembering:
         """The report that the maker left in `.loop/REPORT.md`, or nothing."""
         if not self._record.run.worktree:
             return ""
-        return LoopFolder(self._site.worktree_path).read(REPORT) or ""
+        return LoopFolder(self._site.workplace.path).read(REPORT) or ""

@@ -1,0 +1,106 @@
+"""A deck as the operator's side sees it: its loops, its runs, what each is doing; and commands sent to them.
+
+Reads files, writes commands, owns nothing. Two of them see the same thing.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loopdeck.core.commands import Command
+from loopdeck.deck import reading
+from loopdeck.deck.view import RunView, document, idle_document
+from loopdeck.errors import UsageError
+from loopdeck.git.repository import Repository, find
+from loopdeck.store import inbox, specs
+from loopdeck.store.layout import DeckHome, RunPaths, deck_home
+
+
+class Deck:
+    """All loops of one repository."""
+
+    def __init__(self, repo: Repository, home: DeckHome) -> None:
+        self.repo = repo
+        self.home = home
+
+    @classmethod
+    def open(cls, path: Path, environ: Mapping[str, str]) -> "Deck":
+        """The deck of the repository around `path`, whether it has any loops yet or not. Raises UsageError outside of one."""
+        repo = find(path)
+        return cls(repo, DeckHome(deck_home(repo.name, repo.common_dir, environ)))
+
+    @property
+    def root(self) -> Path:
+        """The operator's checkout."""
+        return self.repo.root
+
+    @property
+    def name(self) -> str:
+        """What the repository is called."""
+        return self.repo.name
+
+    def loops(self) -> tuple[str, ...]:
+        """Names of all loops there are files of, in order."""
+        return specs.list_loops(self.root)
+
+    def view(self, paths: RunPaths) -> RunView:
+        """One run as it is now."""
+        return reading.look(paths, self.root)
+
+    def views(self) -> list[RunView]:
+        """Of each loop its newest run and every other that has not ended, sorted by loop and run."""
+        seen = []
+        for loop in self.home.loops():
+            runs = self.home.runs_of(loop)
+            looked = [self.view(paths) for paths in runs[-1:]]
+            looked += [one for one in (self.view(paths) for paths in runs[:-1]) if one.status != "ended" or one.reason == "lost"]
+            seen += sorted(looked, key=lambda one: one.run.id)
+        return seen
+
+    def document(self) -> dict[str, Any]:
+        """What `loopdeck status --json` prints."""
+        views = self.views()
+        idle = [loop for loop in self.loops() if all(one.run.loop != loop for one in views)]
+        entries = [document(one) for one in views] + [idle_document(loop) for loop in idle]
+        entries.sort(key=lambda entry: (entry["loop"], entry["run"] or ""))
+        return {"deck": str(self.root), "home": str(self.home.path), "supervisor": {"pid": None, "alive": False}, "loops": entries}
+
+    def resolve(self, reference: str) -> RunPaths:
+        """The run that `reference` means: its id, a unique prefix of one, or a loop's name (its newest run). Raises UsageError."""
+        everywhere = self.home.all_runs()
+        for paths in everywhere:
+            if paths.run == reference:
+                return paths
+        if reference in self.home.loops() and (runs := self.home.runs_of(reference)):
+            return runs[-1]
+        if reference in self.loops():
+            raise UsageError(f"the loop '{reference}' has no run yet", remedy=f"Start one with `loopdeck start {reference}`.")
+        found = [paths for paths in everywhere if reference and paths.run.startswith(reference)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            some = ", ".join(f"{paths.run} ({paths.loop})" for paths in found[:5])
+            raise UsageError(f"'{reference}' is the beginning of {len(found)} runs", remedy=f"Say more of it: {some}.")
+        raise UsageError(f"there is no run or loop '{reference}'", remedy="`loopdeck status` shows what there is.")
+
+    def send(self, paths: RunPaths, command: Command, name: str = "") -> str:
+        """Put a command into the run's inbox; returns the id it has there, empty if `name` was taken already."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        chosen = name or f"{stamp}-{type(command).__name__.lower()}-{secrets.token_hex(3)}"
+        return chosen if inbox.put(paths.inbox, chosen, msgspec.json.encode(command)) else ""
+
+    def wait_until(self, paths: RunPaths, holds: "reading.Condition", patience_s: float | None = None) -> RunView | None:
+        """Look until `holds` is true of the run; None if it is not so within `patience_s` (None: for ever)."""
+        deadline = None if patience_s is None else time.monotonic() + patience_s
+        while True:
+            seen = self.view(paths)
+            if holds(seen):
+                return seen
+            if deadline is not None and time.monotonic() > deadline:
+                return None
+            time.sleep(reading.LOOK_S)

@@ -1,0 +1,67 @@
+"""Starting runs: the loop frozen into a run directory, and a runner started on it in a session of its own."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loopdeck.core.spec import LoopSpec, Problem
+from loopdeck.deck.decks import Deck
+from loopdeck.errors import StoreError, UsageError
+from loopdeck.git.base import resolve_base
+from loopdeck.shipped import prompt_text
+from loopdeck.store import specs
+from loopdeck.store.frozen import Frozen, freeze
+from loopdeck.store.layout import RunPaths, claim_run
+
+
+class Refused(UsageError):
+    """Loop files with problems; nothing was started, nothing written."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(one) for one in problems))
+        self.problems = problems
+
+
+def readied(deck: Deck, loops: list[str], *, unattended: bool = False) -> list[LoopSpec]:
+    """The specs of `loops`, all of them without a problem. Raises Refused before anything is written."""
+    settings = specs.load_deck(deck.root)
+    problems: list[Problem] = []
+    ready: list[LoopSpec] = []
+    for name in loops:
+        reading = specs.load_loop(deck.root, name, deck=settings)
+        problems += [one for one in reading.problems if not one.warning]
+        if reading.spec is not None:
+            ready.append(reading.spec)
+            resolve_base(deck.repo, reading.spec.workspace.base)
+    if problems or len(ready) != len(loops):
+        raise Refused(problems)
+    return ready
+
+
+def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:
+    """Freeze `spec` into a new run and start its runner; returns at once."""
+    now = datetime.now(UTC)
+    paths = claim_run(deck.home, spec.name, now)
+    template = "report.md" if spec.level == "report" else "maker.md"
+    files = {**specs.gather(deck.root, spec), "template": prompt_text(template), "state": specs.initial_state(deck.root, spec.name)}
+    created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    settings = specs.load_deck(deck.root).deck
+    freeze(
+        paths.dir,
+        Frozen(spec.name, paths.run, str(deck.root), str(deck.repo.common_dir), created, spec, settings, files, by, given),
+    )
+    launch(paths)
+    return paths
+
+
+def launch(paths: RunPaths) -> None:
+    """Start a runner on the run, detached: it outlives this process and its terminal. Raises StoreError."""
+    try:
+        with Path(paths.runner_log).open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", "loopdeck.runner", str(paths.dir)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True,
+            )  # fmt: skip
+    except OSError as error:
+        raise StoreError(f"the runner can't be started: {error.strerror}", where=str(paths.dir)) from error

@@ -1,0 +1,95 @@
+"""`python -m loopdeck.runner RUN_DIR`: take the run's lease, and live until it has ended.
+
+Heavy things (agents, checks, SDKs) are imported when the first step needs them: a run that waits for its place is small.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from loopdeck.core import events as ev
+from loopdeck.core.happening import Settings
+from loopdeck.core.redact import Redactor, secrets_of
+from loopdeck.errors import LoopdeckError
+from loopdeck.runner.record import Record
+from loopdeck.store.frozen import Frozen, thaw
+from loopdeck.store.layout import RunPaths
+from loopdeck.store.lease import Lease
+
+BEAT_S = 2.0
+
+
+def main(argv: list[str]) -> int:
+    """Returns 0 once the run has ended, 3 if somebody else has it, 14 if it can't be run at all."""
+    os.umask(0o077)
+    paths = RunPaths(Path(argv[1]))
+    lease = Lease.take(paths.lease)
+    if lease is None:
+        return 3
+    try:
+        frozen = thaw(paths.dir)
+        record = Record(paths, lease.epoch, Redactor(secrets_of(os.environ)))
+        _begin(record, frozen, lease)
+        asyncio.run(_live(record, frozen, lease, paths))
+    except LoopdeckError as error:
+        sys.stderr.write(f"{error}\n")
+        return 14
+    finally:
+        lease.release()
+    return 0
+
+
+def _begin(record: Record, frozen: Frozen, lease: Lease) -> None:
+    """Say that the run exists, if nobody did, and that this process has it now."""
+    if record.run.status == "ended":
+        return
+    if record.run.status == "idle":
+        record.happened(
+            ev.RunQueued(
+                frozen.loop, frozen.run, settings_of(frozen), frozen.spec_hash, frozen.exit_hash, frozen.harness, frozen.by, frozen.input
+            )
+        )
+    holder = lease.holder
+    record.happened(ev.RunnerStarted(os.getpid(), record.run.life + 1, holder.boot_id, holder.nonce), durable=True)
+
+
+def settings_of(frozen: Frozen) -> Settings:
+    """What a person may change later, as it is at the start."""
+    end = frozen.spec.exit
+    return Settings(
+        end.max_iterations, end.max_cost, end.max_tokens, end.max_wall_s, end.max_tool_calls, end.no_progress, end.severity_floor,
+        end.final_pass, frozen.spec.maker.model,
+    )  # fmt: skip
+
+
+async def _live(record: Record, frozen: Frozen, lease: Lease, paths: RunPaths) -> None:
+    from loopdeck.runner.assembly import assembled
+
+    beating = asyncio.ensure_future(_beat(lease))
+    try:
+        async with assembled(record, frozen, paths) as life:
+            await life.live()
+    except Exception:
+        # The outermost line of the process: our own bug must not leave a run that looks alive for ever.
+        traceback.print_exc()
+        if record.run.status not in ("ended", "idle"):
+            what = traceback.format_exc(limit=0).strip().splitlines()[-1]
+            record.happened(ev.RunEnded("error", why=f"loopdeck itself failed: {what}; see runner.log in {paths.dir}"), durable=True)
+    finally:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating
+        record.close()
+
+
+async def _beat(lease: Lease) -> None:
+    while True:
+        lease.beat()
+        await asyncio.sleep(BEAT_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

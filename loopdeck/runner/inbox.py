@@ -1,0 +1,35 @@
+"""What people put into the run's inbox, taken up once each and written into the journal."""
+
+import msgspec
+
+from loopdeck.core import events as ev
+from loopdeck.core.commands import Command
+from loopdeck.core.hand import answer
+from loopdeck.runner.record import Record
+from loopdeck.store.inbox import Inbox
+from loopdeck.store.state import LoopState
+
+_decoder = msgspec.json.Decoder(Command)
+
+
+class Hand:
+    """Reads the inbox. A file that is no command is taken up too, and refused, so that it is looked at only once."""
+
+    def __init__(self, record: Record, inbox: Inbox, state: LoopState) -> None:
+        self._record = record
+        self._inbox = inbox
+        self._state = state
+
+    def take(self) -> None:
+        """Take up what is new. Cheap when nothing is."""
+        run = self._record.run
+        for name, payload in self._inbox.pending(run.commands):
+            try:
+                command = _decoder.decode(payload)
+            except msgspec.DecodeError as error:
+                if run.status != "ended":
+                    self._record.happened(ev.CommandTaken(name, "unknown", refused=f"not a command: {error}"))
+                continue
+            settled = self._state.read().hash if run.asking == "state" else ""
+            for event in answer(run, name, command, settled):
+                self._record.happened(event, durable=True)
