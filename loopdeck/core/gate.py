@@ -1,0 +1,206 @@
+"""Whether a tool call may run: the rules of a loop, what they mean for a call, and what stays closed whatever they say.
+
+deny beats ask beats allow, and adding a rule of one kind never weakens another: an allow is taken only where it certainly fits (one
+plain command, its words beginning with the rule's), a deny or ask wherever it might. What no rule names is allowed if it stays in
+the worktree, and asks otherwise. Protected paths and the report level can't be lifted by a rule; an always-gated path only by one
+that names it. The verdict is a function of policy and call; the runner asks again for what really will run.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from loopdeck.core import gatedpaths, globs, hazards
+from loopdeck.core.gatematch import Rule, allows, might_match, parse
+from loopdeck.core.happening import Tier
+from loopdeck.core.shellwords import Command, commands, plain, quoted
+from loopdeck.core.spec import TOOL_NAMES, Level
+
+REPORT = ".loop/REPORT.md"
+"""The one file a maker of level `report` may write, besides its state."""
+READING = frozenset({"read_file", "glob", "grep", "skill"})
+WRITING = frozenset({"write_file", "edit_file"})
+_TIERS: tuple[Tier, ...] = ("low", "medium", "high", "dangerous")
+
+Verdict = Literal["allow", "ask", "deny"]
+
+
+class Policy(Struct, frozen=True, omit_defaults=True):
+    """What a call is judged by: the rules as they are written, protected globs, the level, and whether `bash` can't leave a sandbox."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+    confined: bool = False
+    level: Level = "assisted"
+
+
+class Ruling(Struct, frozen=True):
+    """What becomes of a call. `rule` is the operator's rule that decided, or the name of a built-in one; `reason` is for people."""
+
+    verdict: Verdict
+    rule: str
+    tier: Tier
+    reason: str
+
+
+def judge(policy: Policy, tool: str, arguments: str) -> Ruling:
+    """The ruling on one call; `arguments` is JSON text. What can't be understood is never allowed."""
+    given = _given(arguments)
+    risk = tier(tool, arguments)
+    if given is None:
+        return Ruling("deny", "arguments", risk, "its arguments are not a JSON object")
+    for text in policy.deny:
+        if might_match(parse(text), tool, given):
+            return Ruling("deny", text, risk, f"the rule {text} denies it")
+    closed = _closed(policy, tool, given)
+    if closed:
+        return Ruling("deny", closed[0], risk, closed[1])
+    for text in policy.ask:
+        if might_match(parse(text), tool, given):
+            return Ruling("ask", text, risk, f"the rule {text} asks")
+    return _open(policy, tool, given, risk)
+
+
+def _closed(policy: Policy, tool: str, given: Mapping[str, object]) -> tuple[str, str] | None:
+    """The built-in rule that denies a call whatever the operator's rules allow, and why."""
+    if tool not in WRITING:
+        return None
+    path = gatedpaths.normal(str(given.get("path", "")))
+    if path is None:
+        return "worktree", "the path is outside the worktree"
+    if policy.level == "report" and path != REPORT:
+        return "level: report", f"the level of this loop is report: it may write nothing but {REPORT} and its state"
+    pattern = gatedpaths.protected_by(path, policy.protect)
+    if pattern:
+        return f"protect: {pattern}", f"{path} is protected ({pattern}): the loop may not change it, and checks see it as it was"
+    return None
+
+
+def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier) -> Ruling:
+    rules = [parse(text) for text in policy.allow]
+    path = gatedpaths.normal(str(given.get("path", ""))) if tool in WRITING else None
+    if path is not None and gatedpaths.gated(path):
+        rules = [rule for rule in rules if rule.pattern and gatedpaths.gated(globs.fixed_root(rule.pattern))]
+        fitting = _fitting(rules, tool, given)
+        if fitting:
+            return Ruling("allow", fitting, risk, f"the rule {fitting} allows it")
+        return Ruling("ask", "gated path", risk, f"{path} configures tools that run code: it always asks")
+    if tool == "bash" and policy.level == "report":
+        return Ruling("ask", "level: report", risk, "the level of this loop is report: every command asks")
+    fitting = _fitting(rules, tool, given)
+    if fitting:
+        return Ruling("allow", fitting, risk, f"the rule {fitting} allows it")
+    if tool in TOOL_NAMES and tool != "bash":
+        return Ruling("allow", "default", risk, "it stays in the worktree")
+    if policy.confined and policy.level != "report":
+        return Ruling("allow", "default", risk, "it can't leave the sandbox")
+    return Ruling("ask", "default", risk, "no rule allows it, and no sandbox holds it")
+
+
+def _fitting(rules: list[Rule], tool: str, given: Mapping[str, object]) -> str:
+    return next((rule.text for rule in rules if allows(rule, tool, given)), "")
+
+
+def _given(arguments: str) -> dict[str, object] | None:
+    try:
+        given = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return None
+    return given if isinstance(given, dict) else None
+
+
+@lru_cache(maxsize=256)
+def tier(tool: str, arguments: str) -> Tier:
+    """How much a call can harm, for the order in which approvals are shown: a judgement of its looks, never a permission."""
+    given = _given(arguments)
+    if given is None:
+        return "high"
+    if tool in READING or tool == "update_state":
+        return "low"
+    if tool in WRITING:
+        path = gatedpaths.normal(str(given.get("path", "")))
+        if path is None or gatedpaths.gated(path):
+            return "high"
+        return "medium"
+    if tool != "bash":
+        return "high"
+    return _shell_tier(str(given.get("command", "")))
+
+
+def _shell_tier(line: str) -> Tier:
+    words = plain(line)
+    if words is not None:
+        name = hazards.name_of(words[0])
+        if not (name in hazards.WRAPPERS or name in hazards.SHELLS or name in hazards.SOURCING):
+            graded: Tier = "low" if hazards.quiet(words) else "medium"
+            return "dangerous" if hazards.grave(name, words[1:]) else graded
+    found = commands(line)
+    return "dangerous" if any(_grave(command) for command in found) else "high"
+
+
+def _grave(command: Command) -> bool:
+    for at, word in enumerate(command):
+        if not word.known and not word.begin and at == 0:
+            return True
+        if at and command[0].begin not in hazards.WRAPPERS and command[0].begin not in hazards.SHELLS:
+            return False
+        if hazards.grave(hazards.name_of(word.begin), [one.begin for one in command[at + 1 :]]):
+            return True
+        if at and " " in word.begin and any(_grave(inner) for inner in commands(word.begin)):
+            return True
+    return False
+
+
+def summary(tool: str, arguments: str) -> str:
+    """A call in few words: its command, path, pattern or name, else its arguments. Outside text: `clean_line` it before it is shown."""
+    given = _given(arguments)
+    if given is None:
+        return arguments
+    for key in ("command", "path", "pattern", "name"):
+        if tool in TOOL_NAMES and isinstance(given.get(key), str):
+            return str(given[key])
+    if tool == "update_state":
+        return f"{len(str(given.get('content', '')))} characters"
+    return json.dumps(given, ensure_ascii=False)
+
+
+def rule_for(tool: str, arguments: str) -> str:
+    """The narrowest rule that would allow this call from now on, as text; empty if none could (a command line that is not plain)."""
+    given = _given(arguments)
+    if given is None:
+        return ""
+    if tool == "bash":
+        words = plain(str(given.get("command", "")))
+        text = f"bash({quoted(words)})" if words else ""
+    elif tool in WRITING or tool == "read_file":
+        path = gatedpaths.normal(str(given.get("path", "")))
+        text = f"{tool}({path})" if path and path != "." and not set("*?[\\") & set(path) else ""
+    elif tool in TOOL_NAMES:
+        text = tool
+    else:
+        text = f"{tool}({json.dumps(given, ensure_ascii=False, sort_keys=True)})"
+    return text if text and allows(parse(text), tool, given) else ""
+
+
+def policy_digest(policy: Policy) -> str:
+    """The SHA-256 of a policy, in hex."""
+    return hashlib.sha256(msgspec.json.encode(policy)).hexdigest()
+
+
+def approval_digest(tool: str, arguments: str, *, cwd: str = "", policy: str = "", bound: Mapping[str, str] | None = None) -> str:
+    """What an approval holds for, and nothing else: SHA-256, in hex, over the call as it will run.
+
+    `arguments` count as the JSON value they are, `policy` is a policy's digest, `bound` whatever else must not have changed
+    (the worktree's tree, the run, its epoch).
+    """
+    given = _given(arguments)
+    canonical = json.dumps(given, sort_keys=True, separators=(",", ":")) if given is not None else arguments
+    whole = json.dumps([tool, canonical, cwd, policy, sorted((bound or {}).items())], separators=(",", ":"))
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
