@@ -83,9 +83,10 @@ def read_loop(name: str, text: str, file: str, deck: DeckFile, *, prompt: str = 
     `allow_self_grading` turns the error of that name into a warning; whoever sets it must write the warning down.
     """
     top = parse(text, file)
+    unreadable = bool(top.problems)
     if complaint := shapes.loop_name(name):
         top.note("", *complaint)
-    if top.problems:
+    if unreadable:
         return Reading(None).also(*deck.problems, *top.problems)
     tables = _tables(top, deck)
     spec = _loop(name, tables, deck, prompt, allow_self_grading)
