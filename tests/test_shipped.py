@@ -12,6 +12,8 @@ import pytest
 from loopdeck import shipped
 from loopdeck.core.loopfile import read_deck, read_loop
 from loopdeck.errors import UsageError, WorkspaceError
+from loopdeck.store.specs import load_loop
+from tests.kit.repos import write_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,10 +73,23 @@ def test_every_template_lints_clean(name, values):
     assert reading.spec is not None
     assert reading.spec.maker.agent == values.get("agent", "anthropic")
     assert "$" not in files["loop.toml"].replace("test $? -eq 1", "")
-    known = {folder.name for folder in shipped.shipped_skills().iterdir()}
-    assert set(reading.spec.skills) <= known
+    for skill in reading.spec.skills:
+        assert shipped.skill(skill)["SKILL.md"].startswith(f"---\nname: {skill}\n")
     for check in reading.spec.checks:
         assert check.rubric is None or check.rubric.file in files
+
+
+@pytest.mark.parametrize("name", shipped.templates())
+def test_a_loop_made_from_a_template_lints_clean_where_it_lies(name, tmp_path):
+    deck = {".loopdeck/deck.toml": shipped.deck_template()}
+    loop = {f".loopdeck/loops/mine/{file}": text for file, text in shipped.template(name, {"loop": "mine"}).items()}
+    skills = {
+        f".loopdeck/skills/{skill.name}/{file}": text
+        for skill in shipped.shipped_skills().iterdir()
+        for file, text in shipped.skill(skill.name).items()
+    }
+    write_files(tmp_path, deck | loop | skills)
+    assert load_loop(tmp_path, "mine").problems == ()
 
 
 @pytest.mark.req("S2-073")
@@ -110,10 +125,12 @@ def test_the_deck_template_is_right_once_its_comments_are_taken_off():
     assert read_loop("a", template, "loop.toml", deck).problems == ()
 
 
-@pytest.mark.parametrize("ask", [shipped.template, shipped.sample_project])
-def test_an_unknown_name_lists_the_known_ones(ask):
+@pytest.mark.parametrize(
+    ("ask", "name"), [(shipped.template, "fix-test"), (shipped.sample_project, "workshpo"), (shipped.skill, "fixing-test")]
+)
+def test_an_unknown_name_lists_the_known_ones(ask, name):
     with pytest.raises(UsageError) as refused:
-        ask("workshpo" if ask is shipped.sample_project else "fix-test")
+        ask(name)
     assert "Did you mean" in refused.value.remedy
 
 
