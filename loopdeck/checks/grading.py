@@ -64,13 +64,13 @@ def with_snippet(one: Finding, snippet: str) -> Finding:
     return structs.replace(one, snippet=snippet) if snippet else one
 
 
-def capped(spec: CheckSpec, findings: Sequence[Finding], total: int | None = None) -> tuple[Finding, ...]:
-    """The first `MOST_FINDINGS`, and one more that says how many there are besides; `total` if more are known than listed."""
-    total = len(findings) if total is None else total
-    more = total - min(len(findings), MOST_FINDINGS)
-    if more <= 0:
+def capped(spec: CheckSpec, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """`findings`, at most `MOST_FINDINGS`: if there are more, the last one says how many are not listed."""
+    if len(findings) <= MOST_FINDINGS:
         return tuple(findings)
-    return (*findings[:MOST_FINDINGS], found(spec, f"and {more} more of this check, not listed", criterion="more"))
+    kept = MOST_FINDINGS - 1
+    more = found(spec, f"and {len(findings) - kept} more findings of this check, not listed", criterion="more")
+    return (*findings[:kept], more)
 
 
 def graded(

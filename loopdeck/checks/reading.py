@@ -125,7 +125,7 @@ class Checkout:
         steady = os.path.normpath(name)
         found = self._by_end.get(steady.rsplit("/", 1)[-1], ())
         fits = [path for path in found if path == steady or path.endswith(f"/{steady}")]
-        return fits[0] if len(fits) == 1 else None
+        return fits[0] if len(fits) == 1 and self.kind(fits[0]) == "file" else None
 
     @cached_property
     def _by_end(self) -> dict[str, list[str]]:
@@ -135,12 +135,14 @@ class Checkout:
         return by_end
 
     def _walk(self, root: str) -> Iterator[str]:
-        start = Path(self.real, root)
+        if root.split("/", 1)[0] in _NOT_OURS:
+            return
         if root and self.kind(root) in {"file", "outside"}:
             yield root
             return
-        if self.real_path(root or ".") is None or set(root.split("/")) & _NOT_OURS:
+        if self.real_path(root or ".") is None:
             return
+        start = Path(self.real, root)
         for folder, folders, files in os.walk(start):
             folders[:] = sorted(name for name in folders if name not in _NOT_OURS)
             at = os.path.relpath(folder, self.real)
