@@ -154,7 +154,7 @@ def _in_checks(run: Run, spec: LoopSpec) -> Step:
     now = run.iterations[-1]
     rounds = [*run.iterations[:-1], graded(now, run.verdicts, score, passed)]
     said = progress.signals(rounds, harness.BASE_DIGEST, run.settings.no_progress)
-    return steps.FinishIteration(score, passed, said, progress.flaky(rounds))
+    return steps.FinishIteration(score, passed, said, progress.flaky(rounds), run.settings.severity_floor)
 
 
 def _for_check(run: Run, spec: LoopSpec, check: CheckSpec) -> Step:

@@ -8,7 +8,7 @@ Money is in picodollars, `None` where a price is not known; every `at` and `unti
 from typing import Literal
 
 from loopdeck.core.conversation import FailureKind, Stop
-from loopdeck.core.findings import Problem, Verdict
+from loopdeck.core.findings import Problem, Severity, Verdict
 from loopdeck.core.happening import CallAsked, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
@@ -194,13 +194,14 @@ class CheckSkipped(Happening, frozen=True):
 
 
 class IterationFinished(Happening, frozen=True):
-    """State written. `passed` says that every required check did; `signals` are the detectors' words."""
+    """State written. `passed` says that every required check did, by severity floor `floor`; `signals` are the detectors' words."""
 
     iteration: int
     score: float
     passed: bool
     state_hash: str
     signals: tuple[Signal, ...] = ()
+    floor: Severity = "minor"
 
 
 # Waiting for a person

@@ -268,7 +268,7 @@ def _iteration_finished(run: Run, event: ev.IterationFinished, stamp: Stamp) -> 
     run.findings = tuple(found for verdict in run.verdicts for found in verdict.findings)
     now = run.iterations[-1]
     now.score, now.passed, now.signals = event.score, event.passed, event.signals
-    now.floor = run.settings.severity_floor
+    now.floor = event.floor
     now.fingerprints = tuple(sorted(found.fingerprint for found in run.findings))
     now.seconds = stamp.clock - now.clock_start
 

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from loopdeck.core.conversation import FailureKind
+from loopdeck.core.findings import Severity
 from loopdeck.core.happening import MakerEnd, Reason, Signal
 
 
@@ -93,13 +94,16 @@ class AskVerdict(Struct, frozen=True):
 
 
 class FinishIteration(Struct, frozen=True):
-    """Write the state back and close the iteration. `signals` are the detectors' words, `flaky` names checks that contradict
-    themselves on unchanged work."""
+    """Write the state back and close the iteration, graded by severity floor `floor`.
+
+    `signals` are the detectors' words, `flaky` names checks that contradict themselves on unchanged work.
+    """
 
     score: float
     passed: bool
     signals: tuple[Signal, ...]
     flaky: str = ""
+    floor: Severity = "minor"
 
 
 class WaitOut(Struct, frozen=True):
