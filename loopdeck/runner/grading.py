@@ -5,13 +5,14 @@ from collections.abc import Callable
 from msgspec import structs
 
 from loopdeck.checks import human
+from loopdeck.checks.grading import broken
 from loopdeck.checks.port import CheckContext
 from loopdeck.checks.registry import make_check
 from loopdeck.core import events as ev
 from loopdeck.core import harness
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import AskModel, BudgetSpent, ModelFailed, ModelReply, ModelRequest
-from loopdeck.core.findings import Evidence, Finding, Verdict, counted, finding
+from loopdeck.core.findings import Finding, Verdict, counted
 from loopdeck.core.spec import CheckSpec
 from loopdeck.runner.metered import Line, Meter
 from loopdeck.runner.record import Record
@@ -44,7 +45,7 @@ class Grading:
         except BudgetSpent:
             return
         except ModelFailed as failure:
-            verdict, output = _broken(spec, f"its model call failed: {failure.message}", self._record.now()), b""
+            verdict, output = broken(spec, "rubric", f"its model call failed: {failure.message}", self._record.now())
         self.judged(verdict, output)
 
     def report_maker(self, name: str) -> None:
@@ -94,11 +95,6 @@ class Grading:
             return await self._meter.patiently(line, structs.replace(request, model=request.model or model), request.system)
 
         return ask
-
-
-def _broken(spec: CheckSpec, why: str, now: str) -> Verdict:
-    found = finding(spec.name, spec.name, why, severity=spec.severity)
-    return Verdict(spec.name, "rubric", "error", 0.0, spec.severity, (found,), evidence=Evidence(at=now))
 
 
 def _slim(one: Finding) -> Finding:

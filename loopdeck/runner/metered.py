@@ -127,7 +127,11 @@ class Meter:
         settled = ev.ModelCallSettled(
             call, reply.usage, cost, reply.certainty, stop=reply.stop, asked=asked, session=reply.session
         )
-        record.happened(settled, durable=True)
+        if reply.certainty == "estimated":
+            # The provider named no usage: what was reserved is what it may have been.
+            self._charge_bound(call, settled)
+        else:
+            record.happened(settled, durable=True)
 
     def _failed(self, line: Line, request: ModelRequest, call: str, failure: ModelFailed, seconds: float) -> None:
         record = self._record

@@ -29,7 +29,6 @@ class Remembering:
         base = record.keep_text(state.text)
         record.happened(ev.IterationStarted(step.number, base, step.final))
         record.traced(tr.StateRead(step.number, "maker", base))
-        self._site.state_text, self._site.state_hash = state.text, base
         folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
         folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")

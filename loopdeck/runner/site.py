@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import structs
+
 from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
 from loopdeck.core import gate, prompt
@@ -39,8 +41,6 @@ class Site:
         self.state = state
         self.door = door
         self.env = env
-        self.state_text = ""
-        self.state_hash = ""
         self._agents: dict[str, ModelAgent] = {}
 
     @property
@@ -62,6 +62,17 @@ class Site:
     def loop_dir(self) -> Path:
         """The loop's folder in the operator's checkout."""
         return self.root / ".loopdeck" / "loops" / self.frozen.loop
+
+    @property
+    def state_hash(self) -> str:
+        """The hash of the state that the running iteration started from."""
+        now = self.record.run.current
+        return now.state_hash if now is not None else ""
+
+    @property
+    def state_text(self) -> str:
+        """The state that the running iteration started from, the same for maker and checks."""
+        return self.record.text_of(self.state_hash) if self.state_hash else ""
 
     def tool_names(self) -> tuple[str, ...]:
         """The tools that the maker is offered."""
@@ -89,6 +100,11 @@ class Site:
             allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
             confined=self.door.confines, level=self.spec.level,
         )  # fmt: skip
+
+    def digest(self, tool: str, arguments: str) -> str:
+        """What binds an approval to this call: the tool, its arguments, where it runs, and the rules as they were frozen."""
+        frozen = structs.replace(self.policy(), allow=self.spec.gates.allow)
+        return gate.approval_digest(tool, arguments, cwd=str(self.workplace.path), policy=gate.policy_digest(frozen))
 
     def tool_context(self) -> ToolContext:
         """What a tool call may touch."""

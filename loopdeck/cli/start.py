@@ -1,0 +1,82 @@
+"""`loopdeck start` and `loopdeck once`: runs, each a detached process of its own."""
+
+import argparse
+import time
+
+from loopdeck.cli import here, out
+from loopdeck.cli.status import row
+from loopdeck.deck.decks import Deck
+from loopdeck.deck.launch import readied, start
+from loopdeck.deck.reading import LOOK_S
+from loopdeck.deck.view import RunView, document
+from loopdeck.errors import UsageError
+from loopdeck.store.layout import RunPaths
+
+EXIT_CODES = {
+    "done": 0, "max_iterations": 10, "budget": 11, "no_progress": 12, "human": 13, "error": 14, "lost": 15,
+}  # fmt: skip
+"""Of each reason a run ends for, as product.md gives them."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start, and with `--wait` (or `once`) stay to the end."""
+    deck = here.deck()
+    once = options.verb == "once"
+    names = [options.name] if once else _names(deck, options)
+    specs = readied(deck, names)
+    started = [start(deck, spec, here.operator(), options.input) for spec in specs]
+    if not once and not options.wait:
+        _say_started(deck, started, options.json)
+        return 0
+    if not options.json:
+        for paths in started:
+            out.say(f"{paths.loop} {paths.run} started")
+    return wait(deck, started, as_json=options.json, aloud=not options.json)
+
+
+def _names(deck: Deck, options: argparse.Namespace) -> list[str]:
+    names = list(deck.loops()) if options.all else list(dict.fromkeys(options.loops))
+    if options.all and options.loops:
+        raise UsageError("name loops or say --all, not both")
+    if not names:
+        remedy = "Make one with `loopdeck new NAME`." if not deck.loops() else f"Loops here: {', '.join(deck.loops())}."
+        raise UsageError("there is nothing to start" if options.all else "which loop?", remedy=remedy)
+    return names
+
+
+def _say_started(deck: Deck, started: list[RunPaths], as_json: bool) -> None:
+    if as_json:
+        out.document({"started": [{"loop": paths.loop, "run": paths.run, "dir": str(paths.dir)} for paths in started]})
+        return
+    for paths in started:
+        out.say(f"{paths.loop} {paths.run} started; `loopdeck show {paths.run}`")
+
+
+def wait(deck: Deck, runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) -> int:
+    """Until all `runs` have ended, saying what changes; returns the highest of their codes. Interrupting it stops no run."""
+    said: dict[str, str] = {}
+    while True:
+        views = [deck.view(paths) for paths in runs]
+        if aloud:
+            _tell(views, said)
+        if all(one.status == "ended" and not one.live for one in views):
+            break
+        time.sleep(LOOK_S)
+    if as_json:
+        out.document({"loops": [document(one) for one in views]})
+    elif aloud:
+        out.say()
+        out.table(("", "loop", "ended", "iteration", "score", "spent", "why"), [row(one) for one in views])
+    return max(EXIT_CODES[one.reason or "error"] for one in views)
+
+
+def _tell(views: list[RunView], said: dict[str, str]) -> None:
+    for one in views:
+        now = f"{one.status} {one.run.iteration} {one.phase or ''} {one.run.asking_for}"
+        if one.status == "asking" and said.get(one.run.id) != now:
+            approvals = one.run.pending_approvals
+            ask = f"loopdeck approve {approvals[0].id}" if approvals else f"loopdeck show {one.run.id}"
+            out.say(f"{one.run.loop} waits for you: `{ask}`")
+        elif one.phase == "maker" and said.get(one.run.id) != now:
+            out.say(f"{one.run.loop} iteration {one.run.iteration} of {one.run.settings.max_iterations}")
+        said[one.run.id] = now

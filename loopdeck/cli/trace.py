@@ -1,0 +1,55 @@
+"""`loopdeck trace`: everything a run did."""
+
+import argparse
+import time
+
+import msgspec
+
+from loopdeck.cli import here, out
+from loopdeck.cli.traceline import line
+from loopdeck.core.unknown import Unknown
+from loopdeck.deck.decks import Deck
+from loopdeck.store.layout import RunPaths
+from loopdeck.store.trace import TraceEntry, tail_trace
+
+_EVERY_S = 0.1
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it from the beginning, and with `--follow` go on until the run has ended."""
+    deck = here.deck()
+    paths = deck.resolve(options.run)
+    tail = tail_trace(paths.trace)
+    while True:
+        ended = not options.follow or _ended(deck, paths)
+        for entry in tail.poll():
+            if _wanted(entry, options):
+                _print(entry, options.json)
+        if ended:
+            return 0
+        time.sleep(_EVERY_S)
+
+
+def _ended(deck: Deck, paths: RunPaths) -> bool:
+    one = deck.view(paths)
+    return one.status == "ended" and not one.live
+
+
+def _wanted(entry: TraceEntry, options: argparse.Namespace) -> bool:
+    kind = kind_of(entry)
+    right_iteration = not options.iteration or getattr(entry.event, "iteration", 0) == options.iteration
+    return right_iteration and (not options.kind or kind == options.kind)
+
+
+def kind_of(entry: TraceEntry) -> str:
+    """The entry's kind, as it is on disk."""
+    event = entry.event
+    return event.kind if isinstance(event, Unknown) else str(event.__struct_config__.tag)
+
+
+def _print(entry: TraceEntry, as_json: bool) -> None:
+    if as_json:
+        body = msgspec.json.decode(entry.event.raw) if isinstance(entry.event, Unknown) else msgspec.to_builtins(entry.event)
+        out.document({"seq": entry.seq, "at": entry.at, **body})
+    else:
+        out.say(line(entry.at, kind_of(entry), entry.event))
