@@ -117,7 +117,7 @@ class _Reader:
         text = _text_of(children)
         if explicit := _EXPLICIT_ID.search(text[-250:]):
             self._anchors.add(explicit[1])
-            text = text[: text.rindex("{#")]
+            text = text[: text.rindex("{#")].rstrip()
         # Where a heading begins or ends in an image, renderers differ on whether a hyphen is left.
         for name in {slug(text), slug(text.strip())}:
             self._claim(name)
