@@ -11,6 +11,9 @@ class ModelAgent(Protocol):
     No method retries by itself: the runner does, so that every wait and every attempt can be seen and is paid from the budget.
     """
 
+    priced_as: str
+    """The model whose prices hold, if the agent knows better than the request; empty: the one asked for."""
+
     def input_bound(self, request: ModelRequest) -> int:
         """The most input tokens `request` can come to, computed without the network (a token takes at least one byte)."""
         ...

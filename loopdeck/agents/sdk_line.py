@@ -69,6 +69,8 @@ class Line:
 class SdkAgent:
     """A model behind an SDK. Implements `agents.port.ModelAgent`."""
 
+    priced_as = ""
+
     def __init__(self, dialect: Dialect, connect: Callable[[], Line]) -> None:
         """`connect` imports the SDK and makes its client; it may raise ModelFailed (`auth`, `missing`)."""
         self._dialect = dialect

@@ -36,12 +36,14 @@ class Line:
 
     def rates(self, model: str) -> Rates | None:
         """Prices of `model`; a scripted agent without a model is free, an unknown model has none."""
+        model = self.agent.priced_as or model
         if self.kind == "scripted" and not model:
             return FREE
         return prices.rates(model, self.kind, self.prices)
 
     def cost(self, model: str, usage: Usage) -> int | None:
         """Picodollars for `usage`, or None."""
+        model = self.agent.priced_as or model
         if self.kind == "scripted" and not model:
             return 0
         return prices.cost(model, usage, self.kind, self.prices)

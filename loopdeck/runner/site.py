@@ -14,6 +14,7 @@ from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
 from loopdeck.core import gate, prompt
 from loopdeck.core.conversation import Part
+from loopdeck.core.loopfile.who import agent_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
 from loopdeck.runner.record import Record
 from loopdeck.runner.workplace import Workplace
@@ -123,8 +124,9 @@ class Site:
         """Kind, agent and model of a rubric check: its own, else the loop's `models.check`, else the maker's in another session."""
         kind, model = rubric.agent, rubric.model
         if not model:
-            routed, _, name = self.spec.models.check.rpartition(":")
-            kind, model = kind or routed, name
+            routed = self.spec.models.check
+            named = agent_of(routed)
+            kind, model = kind or named or "", routed.partition(":")[2] if named else routed
         kind = kind or self.spec.maker.agent
         if not model and kind == self.spec.maker.agent:
             model = self.record.run.settings.model

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from loopdeck.core import shapes
-from loopdeck.core.loopfile.available import NOT_YET, refuse
+from loopdeck.core.loopfile.available import NOT_YET, refuse, warn
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.spec import TOOL_NAMES, AgentKind, Connector, Maker, Models
 from loopdeck.core.tables import Complaint, Shape, Table, listed, nearest
@@ -54,6 +54,8 @@ def read_models(table: Table) -> Models:
     """`[models]`: roles."""
     models = Models(**{role: table.text(role, shape=shapes.label) for role in _ROLES})
     for role in _ROLES:
+        if getattr(models, role) and role != "check":
+            warn(table, role, "routing", "Only `check` is routed so far; the others keep the maker's model.")
         agent, colon, _ = getattr(models, role).partition(":")
         if colon and not refuse(table, role, f"agent {agent}") and agent not in AGENTS:
             _misspelled(table, role, agent)
