@@ -55,9 +55,12 @@ def open_worktree(repo: Repository, path: Path) -> Worktree:
 
 def ours(repo: Repository) -> Iterator[Worktree]:
     """Every worktree that loopdeck made in this repository, pooled ones too."""
+    return (worktree for worktree in registered(repo) if (worktree.git_dir / ROOT_NOTE).is_file())
+
+
+def registered(repo: Repository) -> Iterator[Worktree]:
+    """Every worktree that git knows of, but for the main one; the operator's too, which are not to be touched."""
     for git_dir in sorted((repo.common_dir / "worktrees").glob("*")):
-        if not (git_dir / ROOT_NOTE).is_file():
-            continue
         dot = _text(git_dir / "gitdir")
         head = _text(git_dir / "HEAD")
         if dot:

@@ -49,8 +49,9 @@ def _nobody_has_open(path: Path) -> bool:
         if not process.name.isdigit():
             continue
         try:
-            if any(_leads_to(entry.path, wanted) for entry in os.scandir(process / "fd")):
-                return False
+            with os.scandir(process / "fd") as entries:
+                if any(_leads_to(entry.path, wanted) for entry in entries):
+                    return False
         except OSError:
             continue  # gone meanwhile, or another person's, who can't hold a lock in a folder that is ours alone
     return True

@@ -130,8 +130,8 @@ def _copy_entry(source: Path, target: Path, path: str) -> Iterable[str]:
             yield path
         elif target.is_symlink() or not target.is_dir():
             return
-        for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
-            yield from _copy_entry(source / entry.name, target / entry.name, f"{path}/{entry.name}")
+        for entry in sorted(source.iterdir()):
+            yield from _copy_entry(entry, target / entry.name, f"{path}/{entry.name}")
         if new:
             shutil.copystat(source, target)
     elif os.path.lexists(target) or not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):

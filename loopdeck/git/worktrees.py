@@ -74,6 +74,18 @@ def remove(worktree: Worktree) -> None:
     _unregister(worktree)
 
 
+def clear(repo: Repository, path: Path, branch: str, base: str) -> None:
+    """Clear away what a `create` left that was killed half-way, for the same call to be made again; nothing there is fine too.
+
+    A branch that has moved on from `base` holds work and stays.
+    """
+    for worktree in admin.registered(repo):
+        if worktree.path == path:
+            _unregister(worktree)
+    trash.put_aside(path)
+    _unmake_branch(repo, branch, base)
+
+
 def _make_branch(repo: Repository, branch: str, base: str) -> None:
     nothing = _NOTHING if len(base) == len(_NOTHING) else "0" * len(base)
     made = repo.shared().run("update-ref", f"refs/heads/{branch}", base, nothing, check=False)
