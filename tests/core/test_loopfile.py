@@ -228,6 +228,7 @@ def test_every_key_is_read_and_typed():
 def test_what_has_no_effect_yet_is_said_once_each():
     assert [problem.what for problem in read(EVERYTHING).problems] == [
         "`trigger`: this version starts loops only by hand",
+        *(f"`models.{role}`: this version routes no model by this role" for role in ("triage", "draft", "review", "fallback")),
         "`sandbox.network`: this version has no sandbox, so it isn't enforced",
     ]
 
@@ -438,7 +439,7 @@ def test_sloppiness_is_warned_about_and_never_refused(goal, check, more, words):
 
 def test_what_is_not_there_yet_is_one_table_with_a_way_out():
     assert all(remedy.endswith(".") for remedy in NOT_YET.values())
-    assert set(NO_EFFECT_YET) == {"sandbox", "trigger"}
+    assert set(NO_EFFECT_YET) == {"sandbox", "trigger", "routing"}
 
 
 def test_the_nearest_word_is_near():
