@@ -1,0 +1,31 @@
+"""update_state and skill: what the maker leaves for later iterations, and what others have written down for it."""
+
+from loopdeck.tools import within
+from loopdeck.tools.arguments import Skill, UpdateState
+from loopdeck.tools.port import ToolContext, ToolFailed, ToolOutcome
+
+STATE = f"{within.SCRATCH}/STATE.md"
+MOST_STATE = 32 << 10
+"""Bytes."""
+
+
+def update_state(given: UpdateState, context: ToolContext) -> ToolOutcome:
+    """The whole new state."""
+    content = given.content.encode()
+    if len(content) > MOST_STATE:
+        raise ToolFailed(
+            f"The state would be {len(content)} bytes, more than the {MOST_STATE} it may have. Keep what later iterations need: what "
+            "is done in a line each, what is open, what was learned."
+        )
+    within.replace(context.worktree, STATE, content)
+    return ToolOutcome(f"The state is updated: {len(content)} bytes.")
+
+
+def skill(given: Skill, context: ToolContext) -> ToolOutcome:
+    """A skill's text."""
+    skills = context.skills or {}
+    text = skills.get(given.name)
+    if text is None:
+        names = ", ".join(sorted(skills)) or "none"
+        raise ToolFailed(f"There is no skill {given.name!r}. There are: {names}.")
+    return ToolOutcome(text)
