@@ -33,6 +33,7 @@ class FrontMatter(Struct, frozen=True):
 
 
 _KEY = re.compile(r"""("(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s:#\[\]{}"'&*!|>%@`,?-][^:#]*|[?:-][^\s:#][^:#]*)\s*:(?:\s+|$)(.*)$""")
+_LONG_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 _ITEM = re.compile(r"\s*-(?:\s+(.*))?$")
 _INTEGER = re.compile(r"[-+]?\d+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -78,11 +79,15 @@ def read(block: FrontMatter) -> tuple[dict[str, object], dict[tuple[str | int, .
 
 def read_toml(text: str, first_line: int = 1) -> dict[str, object]:
     """A TOML document. Raises Unreadable with its line in the file."""
+    if long := _LONG_KEY.search(text):
+        # The standard parser takes time by the square of a key's parts.
+        raise Unreadable("a key has more than 100 parts", first_line + text.count("\n", 0, long.start()))
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"\(at line (\d+)", str(error))
-        raise Unreadable(f"it is not valid TOML: {error}", int(line[1]) + first_line - 1 if line else 0) from error
+        at = int(line[1]) if line else 1 + text.count("\n")
+        raise Unreadable(f"it is not valid TOML: {error}", at + first_line - 1) from error
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is not TOML that can be read: {_why(error)}") from error
 

@@ -6,6 +6,7 @@ It looks at the run's diff alone, so an empty diff is in scope. Each path outsid
 from collections.abc import Sequence
 
 from loopdeck.checks.grading import Stopwatch, capped, found, graded, sha256, share, timed
+from loopdeck.checks.output import plain_line
 from loopdeck.checks.port import ChangedPath, CheckContext
 from loopdeck.core.findings import Evidence, Finding, Verdict
 from loopdeck.core.globs import any_match
@@ -50,7 +51,7 @@ def _sizes(spec: CheckSpec, scope: ScopeCheck, changed: Sequence[ChangedPath]) -
                 spec,
                 f"{lines} lines added or removed, at most {scope.max_lines} may be",
                 criterion="max_lines",
-                evidence=f"The most: {largest}"[:1500],
+                evidence=plain_line(f"The most: {largest}", 1500),
             )
         )
     return findings
