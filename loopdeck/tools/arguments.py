@@ -171,7 +171,7 @@ def parse(tool: str, arguments: str) -> Struct | str:
         given: Struct = msgspec.json.decode(arguments.encode("utf-8", "surrogatepass"), type=TYPES[tool])
     except (msgspec.DecodeError, RecursionError) as error:
         return f"The arguments of {tool} make no sense: {error}. It takes a JSON object: {shape(tool)}"
-    nul = next((name for name in ("command", "path", "pattern", "glob") if "\0" in getattr(given, name, "")), "")
-    return (
-        f"The arguments of {tool} make no sense: {nul} holds a NUL character. It takes a JSON object: {shape(tool)}" if nul else given
-    )
+    for name in ("command", "path", "pattern", "glob"):
+        if "\0" in getattr(given, name, ""):
+            return f"The arguments of {tool} make no sense: `{name}` holds a NUL character, which it can't."
+    return given

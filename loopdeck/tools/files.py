@@ -94,7 +94,8 @@ def edit_file(given: EditFile, context: ToolContext) -> ToolOutcome:
         raise ToolFailed(_nowhere(content, given))
     if count > 1 and not given.replace_all:
         raise ToolFailed(
-            f"`old` occurs {count} times in {given.path!r}, at lines {_lines(content, old)}. Give more of its surroundings, or set replace_all."
+            f"`old` occurs {count} times in {given.path!r}, at lines {_lines(content, old)}. Give more of its surroundings, or set "
+            "replace_all."
         )
     within.replace(context.worktree, given.path, content.replace(old, new))
     line = content[: content.index(old)].count(b"\n") + 1

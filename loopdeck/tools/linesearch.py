@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Iterable, Iterator
 
 LONGEST = 300
@@ -16,27 +17,32 @@ _MOST_BYTES = 16 << 20
 _SNIFFED = 8192
 
 
-def search(pattern: str, root: str, paths: Iterable[str], most: int) -> list[str]:
-    """At most `most` matching lines of the files `paths` below `root`, as `path:line:text`. Binary and very large files are left out."""
-    wanted = re.compile(pattern.encode("utf-8", "surrogatepass"))
+def search(pattern: str, root: str, paths: Iterable[str], most: int, seconds: float) -> list[str]:
+    """At most `most` matching lines of the files `paths` below `root`, as `path:line:text`; binary and very large files are left out.
+
+    Raises TimeoutError if the files take longer than `seconds`; a single line is not interrupted.
+    """
+    wanted = re.compile(pattern)
     found: list[str] = []
+    until = time.monotonic() + seconds
     for path in paths:
+        if time.monotonic() > until:
+            raise TimeoutError
         for number, line in _matching(wanted, os.path.join(root, path)):  # noqa: PTH118 - strings, and no import of pathlib
-            text = line.decode("utf-8", "replace")
-            cut = f"{text[:LONGEST]}…" if len(text) > LONGEST else text
+            cut = f"{line[:LONGEST]}…" if len(line) > LONGEST else line
             found.append(f"{path}:{number}:{cut}")
             if len(found) >= most:
                 return found
     return found
 
 
-def _matching(wanted: re.Pattern[bytes], path: str) -> Iterator[tuple[int, bytes]]:
+def _matching(wanted: re.Pattern[str], path: str) -> Iterator[tuple[int, str]]:
     content = _content(path)
     if b"\0" in content[:_SNIFFED]:
         return
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.decode("utf-8", "replace").split("\n"), 1):
         if wanted.search(line):
-            yield number, line
+            yield number, line.rstrip("\r")
 
 
 def _content(path: str) -> bytes:
@@ -52,7 +58,7 @@ def _content(path: str) -> bytes:
 def main() -> None:
     """Answer the question on stdin."""
     asked = json.load(sys.stdin)
-    json.dump(search(asked["pattern"], asked["root"], asked["paths"], asked["most"]), sys.stdout)
+    json.dump(search(asked["pattern"], asked["root"], asked["paths"], asked["most"], asked["seconds"]), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,7 @@ def files(worktree: Path, root: str, pattern: str, *, folders: bool = False) -> 
     found = Listing()
     named = {part for part in (*pattern.split("/"), *root.split("/")) if part in HEAVY}
     until = time.monotonic() + _MOST_SECONDS
-    looked_at = 0
-    for path, is_folder in _walk(worktree, "" if root == "." else root, named, found.passed):
-        looked_at += 1
+    for looked_at, (path, is_folder) in enumerate(_walk(worktree, "" if root == "." else root, named, found.passed), 1):
         if looked_at > _MOST_LOOKED_AT or (looked_at % 256 == 0 and time.monotonic() > until):
             found.cut = True
             break

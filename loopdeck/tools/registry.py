@@ -32,14 +32,14 @@ async def call(tool: str, arguments: str, context: ToolContext) -> ToolOutcome:
     if isinstance(given, str):
         return ToolOutcome(given, is_error=True, problem="malformed_output")
     try:
-        return await _carried_out(cast(args.Arguments, given), context)
+        return await _carried_out(cast("args.Arguments", given), context)
     except ToolFailed as error:
         return failed(str(error))
     except OSError as error:
         return failed(f"{tool} failed: {error.strerror or error}.")
 
 
-async def _carried_out(given: args.Arguments, context: ToolContext) -> ToolOutcome:  # noqa: PLR0911 - one per tool
+async def _carried_out(given: args.Arguments, context: ToolContext) -> ToolOutcome:
     match given:
         case args.Bash():
             return await shell.bash(given, context)

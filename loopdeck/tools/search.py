@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import sys
+import warnings
 from pathlib import Path
 
 from loopdeck.core import globs
@@ -21,6 +22,8 @@ from loopdeck.tools.port import ToolContext, ToolFailed, ToolOutcome
 MOST_PATHS = 500
 MOST_LINES = 200
 _MOST_SECONDS = 20.0
+_TOO_LONG = f"The search took longer than {_MOST_SECONDS:g} s. Use a simpler pattern or a narrower path."
+_SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
 
 async def glob(given: Glob, context: ToolContext) -> ToolOutcome:
@@ -29,17 +32,13 @@ async def glob(given: Glob, context: ToolContext) -> ToolOutcome:
     root = globs.fixed_root(pattern)
     if pattern.startswith("/") or ".." in pattern.split("/"):
         raise ToolFailed(f"{given.pattern!r} leads outside the worktree. Give a glob relative to its root, such as `src/**/*.py`.")
-    start = await asyncio.to_thread(_nearest_folder, context.worktree, within.resolved(context.worktree, root or "."))
+    real = within.resolved(context.worktree, root or ".")
+    start = real if (context.worktree / real).is_dir() else real.rpartition("/")[0] or "."
     listing = await asyncio.to_thread(files, context.worktree, start, pattern, folders="**" not in pattern)
     shown = listing.paths[:MOST_PATHS]
     more = len(listing.paths) - len(shown)
     notes = [f"[{more} more; use a narrower pattern]"] if more else []
     return ToolOutcome("\n".join([*shown, *notes, *_notes(listing)]) or "No file matches.")
-
-
-def _nearest_folder(worktree: Path, path: str) -> str:
-    # A pattern without a wildcard names a file or a folder: the walk starts at the folder that would hold it.
-    return path.rpartition("/")[0] or "."
 
 
 def _notes(listing: Listing) -> list[str]:
@@ -66,17 +65,23 @@ async def grep(given: Grep, context: ToolContext) -> ToolOutcome:
 
 
 def _not_a_pattern(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
-        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError):
+            return True
     return False
 
 
 async def _lines(pattern: str, paths: list[str], context: ToolContext) -> list[str]:
-    if re.escape(pattern) == pattern or pattern.isalnum() or _not_a_pattern(pattern):
-        return await asyncio.to_thread(linesearch.search, re.escape(pattern), str(context.worktree), paths, MOST_LINES + 1)
-    asked = {"pattern": pattern, "root": str(context.worktree), "paths": paths, "most": MOST_LINES + 1}
+    root = str(context.worktree)
+    if not _SPECIAL.search(pattern) or _not_a_pattern(pattern):
+        try:
+            return await asyncio.to_thread(linesearch.search, re.escape(pattern), root, paths, MOST_LINES + 1, _MOST_SECONDS)
+        except TimeoutError as error:
+            raise ToolFailed(_TOO_LONG) from error
+    asked = {"pattern": pattern, "root": root, "paths": paths, "most": MOST_LINES + 1, "seconds": 2 * _MOST_SECONDS}
     command = Command(
         argv=(sys.executable, "-I", "-S", str(Path(linesearch.__file__))),
         cwd=context.worktree,
@@ -90,8 +95,7 @@ async def _lines(pattern: str, paths: list[str], context: ToolContext) -> list[s
     except WorkspaceError as error:
         raise ToolFailed(f"The search could not be run: {error.what}.") from error
     if finished.ended_by == "timeout":
-        raise ToolFailed(f"The search took longer than {_MOST_SECONDS:g} s. Use a simpler pattern or a narrower path.")
+        raise ToolFailed(_TOO_LONG)
     if finished.exit_code != 0:
         raise ToolFailed(f"The search broke off: {finished.text[-500:].strip()}")
-    found = json.loads(finished.output)
-    return [str(line) for line in found]
+    return [str(line) for line in json.loads(finished.output)]
