@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from loopdeck.core import events as ev
-from loopdeck.core import fold
+from loopdeck.core import fold, harness
 from loopdeck.core.decide import decide
 from loopdeck.core.findings import Evidence, Finding, Outcome, Severity, Verdict, finding
 from loopdeck.core.happening import CallAsked, MakerEnd, Reason, Settings
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.spec import CheckSpec, Exit, LoopSpec, Maker, RubricCheck
-from loopdeck.core.steps import FinishIteration, Step
+from loopdeck.core.steps import FinishIteration, ReportMaker, Step
 from loopdeck.core.usage import Usage
 
 DOLLAR = 10**12
@@ -145,14 +145,15 @@ class Story:
         return self.tell(*(ev.CheckFinished(one) for one in verdicts))
 
     def finished(self) -> "Story":
-        """Close the iteration as `decide` says."""
-        step = self.step
+        """Close the iteration as `decide` says, after what the harness itself has to report."""
+        while isinstance(step := self.step, ReportMaker):
+            self.tell(ev.CheckFinished(harness.report(self.run, step.check)))
         assert isinstance(step, FinishIteration), step
         return self.tell(ev.IterationFinished(self.run.iteration, step.score, step.passed, "t" * 64, step.signals, step.floor))
 
     def round(self, *verdicts: Verdict, digest: str = "", final: bool = False) -> "Story":
         """A whole iteration: the maker answers without a tool, the checks say `verdicts`."""
-        return self.iteration(final).reply().made(digest=digest).judged(*verdicts).finished()
+        return self.iteration(final).reply().made(digest=digest).judged(*(verdicts or (verdict(),))).finished()
 
     def ended(self, reason: Reason = "done") -> "Story":
         return self.tell(ev.RunEnded(reason))
