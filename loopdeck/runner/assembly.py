@@ -13,8 +13,9 @@ from loopdeck.runner.inbox import Hand
 from loopdeck.runner.life import Life
 from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
-from loopdeck.runner.site import Site, environment
+from loopdeck.runner.site import Site
 from loopdeck.runner.workplace import Workplace
+from loopdeck.sandbox.environment import environment
 from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.store.frozen import Frozen
 from loopdeck.store.inbox import Inbox
@@ -28,7 +29,7 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     """A life for the run, and everything it needs."""
     home = DeckHome(paths.dir.parent.parent.parent)
     repo = find(Path(frozen.root))
-    env = environment(os.environ, frozen.spec, str(Path(sys.executable).parent), frozen.loop)
+    env = environment(os.environ, frozen.spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
     door = PlainDoor(marker=frozen.run)
     pool = Pool(home.worktrees / ".pool", Mutex(home.locks / "worktrees").held)
     workplace = Workplace(repo, frozen.spec, home.worktree(frozen.loop, frozen.run), pool, door, env)

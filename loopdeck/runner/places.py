@@ -1,14 +1,12 @@
 """A place among the runs that may be at work at once; more wait as `queued`."""
 
 import asyncio
-import os
 from pathlib import Path
 
 from loopdeck.store.locks import Slot, SlotPool
+from loopdeck.store.machine import default_limit
 
 LOOK_S = 0.2
-_MEMORY_PER_RUN = 400 * 1024 * 1024
-_RUNS_PER_CORE = 4
 
 
 class Places:
@@ -31,13 +29,3 @@ class Places:
         if self._slot is not None:
             self._slot.release()
             self._slot = None
-
-
-def default_limit() -> int:
-    """How many runs this machine bears at once: four for each core, and each with room for an SDK in memory."""
-    cores = os.cpu_count() or 1
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        memory = cores * _RUNS_PER_CORE * _MEMORY_PER_RUN
-    return max(1, min(cores * _RUNS_PER_CORE, memory // _MEMORY_PER_RUN))

@@ -9,9 +9,9 @@ from loopdeck.core import memory, steps
 from loopdeck.core import trace as tr
 from loopdeck.core.merge3 import Conflict, merge3
 from loopdeck.core.prompt import findings_text
-from loopdeck.runner.loopfolder import FINDINGS, REPORT, STATE, LoopFolder
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
+from loopdeck.store.loopfolder import FINDINGS, REPORT, STATE, LoopFolder
 from loopdeck.store.state import StateClash
 
 

@@ -1,9 +1,8 @@
 """All that the steps of one run stand on: what was frozen at its start, its record, its workplace, its door to commands.
 
-Facts, no steps. What a maker or check may see of the environment is decided here, once.
+Facts, no steps.
 """
 
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +22,6 @@ from loopdeck.store.frozen import Frozen
 from loopdeck.store.state import LoopState
 from loopdeck.tools.port import ToolContext
 
-_LET_THROUGH = (
-    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "VIRTUAL_ENV", "CONDA_PREFIX",
-    "CONDA_DEFAULT_ENV", "PYENV_ROOT", "PYENV_VERSION", "NVM_DIR", "CARGO_HOME", "RUSTUP_HOME", "GOPATH", "GOROOT", "JAVA_HOME",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH",
-)  # fmt: skip
-"""Variables that toolchains need to be found; keys and tokens are none of them."""
 _REPORT_TOOLS = ("read_file", "write_file", "edit_file", "glob", "grep", "update_state", "skill")
 
 
@@ -143,15 +136,3 @@ class Site:
         """Let go of connections."""
         for agent in self._agents.values():
             await agent.close()
-
-
-def environment(environ: Mapping[str, str], spec: LoopSpec, python_bin: str, loop: str) -> dict[str, str]:
-    """What commands of a run see: what toolchains need, what the loop file lets through, and nothing else of the operator's.
-
-    `python_bin`, the folder of our own interpreter, comes last on the PATH: the operator's tools win, ours are there at all.
-    """
-    seen = {name: value for name, value in environ.items() if name in _LET_THROUGH or name.startswith("LC_")}
-    seen.update({name: environ[name] for name in spec.sandbox.env if name in environ})
-    seen["PATH"] = os.pathsep.join(part for part in (environ.get("PATH", os.defpath), python_bin) if part)
-    seen.update({"TERM": "dumb", "NO_COLOR": "1", "GIT_TERMINAL_PROMPT": "0", "LOOPDECK_LOOP": loop})
-    return seen

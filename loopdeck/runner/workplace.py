@@ -26,8 +26,8 @@ from loopdeck.git.provision import provision
 from loopdeck.git.refs import keep_ref, trees_of
 from loopdeck.git.repository import Repository
 from loopdeck.git.worktrees import create
-from loopdeck.runner.loopfolder import NAME, REPORT, STATE, LoopFolder
 from loopdeck.sandbox.port import Command, Door
+from loopdeck.store.loopfolder import NAME, REPORT, STATE, LoopFolder
 
 SETUP_TIMEOUT_S = 1800.0
 _PATCH_BYTES = 200_000
