@@ -1,0 +1,250 @@
+"""Where everything of a deck is: its home outside the repository, its runs, states and worktrees.
+
+Invariant: only this room builds a path of the deck's home. Names of loops and runs are checked before they become part of a path, a
+run's id is its own in the whole deck, and ids sort by the time the runs were started.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from loopdeck.errors import StoreError, UsageError
+from loopdeck.store.files import DIR_MODE, failure, make_dir
+from loopdeck.store.locks import Mutex
+
+RUN_ID = re.compile(r"\d{8}-\d{4}-[0-9a-f]{4,}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_TICKS = 0x10000
+_REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The files of one run, in its folder `dir`."""
+
+    dir: Path
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.dir.name
+
+    @property
+    def loop(self) -> str:
+        """The loop it is a run of."""
+        return self.dir.parent.name
+
+    @property
+    def spec(self) -> Path:
+        """The loop as it was frozen at the start."""
+        return self.dir / "spec.toml"
+
+    @property
+    def journal(self) -> Path:
+        """Control facts."""
+        return self.dir / "journal.jsonl"
+
+    @property
+    def trace(self) -> Path:
+        """Everything the run did."""
+        return self.dir / "trace.jsonl"
+
+    @property
+    def blobs(self) -> Path:
+        """Large payloads by hash."""
+        return self.dir / "blobs"
+
+    @property
+    def inbox(self) -> Path:
+        """Commands from people."""
+        return self.dir / "inbox"
+
+    @property
+    def lease(self) -> Path:
+        """Who runs it."""
+        return self.dir / "lease"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The fold so far; can be deleted at any time."""
+        return self.dir / "checkpoint.json"
+
+    @property
+    def report(self) -> Path:
+        """What the run came to, for people."""
+        return self.dir / "REPORT.md"
+
+    @property
+    def runner_log(self) -> Path:
+        """What the runner process itself had to say."""
+        return self.dir / "runner.log"
+
+
+@dataclass(frozen=True, slots=True)
+class DeckHome:
+    """The home of one deck at `path`. Nothing is made until `make` or `claim_run`."""
+
+    path: Path
+
+    @property
+    def runs(self) -> Path:
+        """A folder for each loop, in it one for each run."""
+        return self.path / "runs"
+
+    @property
+    def state(self) -> Path:
+        """A folder for each loop."""
+        return self.path / "state"
+
+    @property
+    def worktrees(self) -> Path:
+        """A worktree for each run."""
+        return self.path / "worktrees"
+
+    @property
+    def locks(self) -> Path:
+        """Locks of the whole deck: places for runs, making of worktrees and ids."""
+        return self.path / "locks"
+
+    def make(self) -> None:
+        """Make its folders. Raises StoreError if the home is somebody else's, open to others, or on another machine's disk."""
+        for folder in (self.path, self.runs, self.state, self.worktrees, self.locks):
+            make_dir(folder)
+        _refuse_unsafe(self.path)
+
+    def run_dir(self, loop: str, run: str) -> RunPaths:
+        """The files of a run. Raises UsageError if a name can't be part of a path."""
+        return RunPaths(self.runs / plain_name(loop) / plain_name(run))
+
+    def state_dir(self, loop: str) -> Path:
+        """Where the loop's STATE.md and its versions are."""
+        return self.state / plain_name(loop)
+
+    def worktree(self, loop: str, run: str) -> Path:
+        """The run's worktree."""
+        return self.worktrees / f"{plain_name(loop)}-{plain_name(run)}"
+
+    def loops(self) -> list[str]:
+        """Names of all loops that ever had a run."""
+        return sorted(name for name in _folders(self.runs) if _NAME.fullmatch(name))
+
+    def runs_of(self, loop: str) -> list[RunPaths]:
+        """The loop's runs, oldest first."""
+        base = self.runs / plain_name(loop)
+        return [RunPaths(base / name) for name in sorted(_folders(base)) if RUN_ID.fullmatch(name)]
+
+    def all_runs(self) -> list[RunPaths]:
+        """The runs of all loops, oldest first."""
+        return sorted((run for loop in self.loops() for run in self.runs_of(loop)), key=lambda run: (run.run, run.loop))
+
+
+def deck_home(repo_name: str, common_dir: Path, environ: Mapping[str, str]) -> Path:
+    """The home of the deck whose git common directory is `common_dir`. Nothing is made.
+
+    `$LOOPDECK_HOME`, else `$XDG_STATE_HOME/loopdeck`, else `~/.local/state/loopdeck`; in it a folder for this repository.
+    """
+    real = os.path.realpath(common_dir)
+    mark = hashlib.sha256(os.fsencode(real)).hexdigest()[:12]
+    name = _UNSAFE.sub("-", repo_name).strip("-.")[:60] or "repository"
+    return _base(environ) / f"{name}-{mark}"
+
+
+def _base(environ: Mapping[str, str]) -> Path:
+    user = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    if chosen := environ.get("LOOPDECK_HOME"):
+        return Path(os.path.abspath(user / chosen[2:] if chosen.startswith("~/") else chosen))  # noqa: PTH100 - Path.absolute keeps `..`
+    state = environ.get("XDG_STATE_HOME", "")
+    # A relative one is to be ignored, says the specification that defines it.
+    return (Path(state) if state.startswith("/") else user / ".local" / "state") / "loopdeck"
+
+
+def plain_name(name: str) -> str:
+    """`name`, if it can be one part of a path and nothing else. Raises UsageError."""
+    if _NAME.fullmatch(name) is None or ".." in name:
+        raise UsageError(f"{name!r} can't be a name", remedy="Use letters, digits, `-`, `_` and `.`, at most 100.")
+    return name
+
+
+def new_run_id(now: datetime, later_by: int = 0) -> str:
+    """The id of a run started at `now` (any zone; the id is in UTC), such as `20261121-0715-a3f9`.
+
+    The last four hex digits are the place within the minute, in 65,536 steps of 0.9 ms; `later_by` moves on by as many steps, past the
+    end of the minute by growing a tail, so that ids of runs that start in the same step still sort in the order they were given out.
+    """
+    utc = now.astimezone(UTC)
+    step = int((utc.second + utc.microsecond / 1e6) / 60 * _TICKS) + later_by
+    tail = f"{step:04x}" if step < _TICKS else f"ffff{step - _TICKS:04x}"
+    return f"{utc:%Y%m%d-%H%M}-{tail}"
+
+
+def claim_run(home: DeckHome, loop: str, now: datetime) -> RunPaths:
+    """Make the folder of a new run of `loop`, with an id that no run of the deck has. Raises StoreError."""
+    home.make()
+    base = home.runs / plain_name(loop)
+    make_dir(base)
+    with Mutex(home.locks / "run-ids").held(30):
+        others = [home.runs / name for name in home.loops()]
+        for run in _candidates(now):
+            if any((folder / run).exists() for folder in others):
+                continue
+            paths = RunPaths(base / run)
+            try:
+                paths.dir.mkdir(DIR_MODE)
+                paths.dir.chmod(DIR_MODE)
+            except OSError as error:
+                raise failure("make the run's folder", paths.dir, error) from error
+            make_dir(paths.inbox)
+            return paths
+    raise StoreError("no id is left for a run in this minute", where=str(base), remedy="Set the clock, or wait a minute.")
+
+
+def _candidates(now: datetime) -> Iterator[str]:
+    return (new_run_id(now, later_by) for later_by in range(_TICKS))
+
+
+def _folders(path: Path) -> Iterator[str]:
+    try:
+        with os.scandir(path) as entries:
+            yield from [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise failure("list the folder", path, error) from error
+
+
+def _refuse_unsafe(path: Path) -> None:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise failure("look at the deck's home", path, error) from error
+    elsewhere = "Set LOOPDECK_HOME to a folder of your own on a local disk."
+    if found.st_uid != os.geteuid():
+        raise StoreError("the deck's home belongs to somebody else", where=str(path), remedy=elsewhere)
+    if found.st_mode & 0o022:
+        remedy = f"Close it: chmod 700 {path}"
+        raise StoreError("others may write into the deck's home", where=str(path), remedy=remedy)
+    kind = _file_system(os.path.realpath(path))
+    if kind in _REMOTE:
+        what = f"the deck's home is on a {kind} file system, where locks can't be relied on"
+        raise StoreError(what, where=str(path), remedy=elsewhere)
+
+
+def _file_system(real: str) -> str:
+    """The kind of file system that `real` is on, or nothing where the machine doesn't say (macOS)."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in mounts:
+        _, place, found, *_ = line.split(" ")
+        place = place.replace("\\040", " ")
+        under = real == place or real.startswith(place.rstrip("/") + "/")
+        if under and len(place) >= len(best):
+            best, kind = place, found
+    return kind

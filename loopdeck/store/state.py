@@ -1,0 +1,205 @@
+"""A loop's STATE.md, which maker, checks and operator all write, and every version of it.
+
+Invariant: no version is ever lost. Each text that has been the state is kept under `versions/` with its author, the ones that somebody
+wrote into the file by hand too; whoever writes says which version he started from and is told if it is no longer the newest.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, cast
+
+from msgspec import Struct
+
+from loopdeck.errors import StoreError
+from loopdeck.store.files import failure, make_dir, read_bytes, write_aside, write_atomic
+from loopdeck.store.locks import Mutex
+
+Author = Literal["maker", "check", "operator"]
+
+MOST = 32 * 1024
+"""Bytes of the largest state: it is read into every prompt."""
+
+_VERSION = re.compile(r"(\d{8}T\d{6}Z)-(\d{4,})-(maker|check|operator)(?:-([A-Za-z0-9._-]+))?\.md")
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+_PENDING = ".pending"
+
+
+class StateText(Struct, frozen=True):
+    """A state and the SHA-256 of its bytes."""
+
+    text: str
+    hash: str
+
+
+class Version(Struct, frozen=True):
+    """One version in the history. `note` is what its writer said, such as `<run>-i2`; `at` is UTC, RFC 3339.
+
+    `kept` says that it never was the state: one side of a clash.
+    """
+
+    path: Path
+    number: int
+    author: Author
+    at: str
+    note: str
+
+    @property
+    def kept(self) -> bool:
+        """True if it was put aside without becoming the state."""
+        return self.note == _KEPT or self.note.endswith(f"-{_KEPT}")
+
+
+_KEPT = "kept"
+
+
+class StateClash(StoreError):
+    """The state is no longer the one the writer started from; `current` is what it is now."""
+
+    def __init__(self, path: Path, current: StateText) -> None:
+        super().__init__("the state was changed meanwhile", where=str(path), remedy="Merge with what it is now, and write again.")
+        self.current = current
+
+
+class StateTooLarge(StoreError):
+    """The state is above its size limit."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        what = f"the state has {size:,} bytes, more than the {MOST:,} that fit into every prompt"
+        super().__init__(what, where=str(path), remedy="Shorten it: move what is done or learned into files of the repository.")
+
+
+class LoopState:
+    """The state of one loop in `dir`, made from `initial` when it is first read."""
+
+    def __init__(self, dir: Path, initial: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.path = dir / "STATE.md"
+        self._dir = dir
+        self._versions = dir / "versions"
+        self._initial = initial
+        self._clock = clock
+
+    def read(self) -> StateText:
+        """The state now. What somebody wrote by hand becomes a version of the operator's. Raises StoreError, StateTooLarge."""
+        with self._alone():
+            data = self._current()
+        if len(data) > MOST:
+            raise StateTooLarge(self.path, len(data))
+        return _text(data)
+
+    def peek(self) -> StateText | None:
+        """The state now, for looking only: nothing is made, locked or recorded. None if there is none yet. Raises StoreError."""
+        data = read_bytes(self.path)
+        return None if data is None else _text(data)
+
+    def write(self, text: str, author: Author, note: str, expect_hash: str) -> StateText:
+        """Make `text` the state, if the state still is the one with `expect_hash`, durably.
+
+        Raises StateClash with the state as it is now, StateTooLarge, StoreError; then nothing has been changed.
+        """
+        data = text.encode("utf-8", "replace")
+        if len(data) > MOST:
+            raise StateTooLarge(self.path, len(data))
+        with self._alone():
+            before = self._current()
+            if _hash(before) != expect_hash:
+                raise StateClash(self.path, _text(before))
+            if data != before:
+                self._replace(data, author, note)
+        return _text(data)
+
+    def keep_version(self, text: str, author: Author, note: str) -> str:
+        """Keep `text` among the versions without making it the state: one side of a clash. Gives its file name. Raises StoreError."""
+        with self._alone():
+            self._current()
+            name = self._next_name(author, f"{note}-{_KEPT}" if note else _KEPT)
+            write_atomic(self._versions / name, text.encode("utf-8", "replace"), durable=True)
+        return name
+
+    def version(self, name: str) -> str:
+        """The text of the version in the file `name`. Raises StoreError."""
+        data = read_bytes(self._versions / name) if _VERSION.fullmatch(name) else None
+        if data is None:
+            remedy = "See `loopdeck state LOOP --history`."
+            raise StoreError("there is no such version of the state", where=str(self._versions / name), remedy=remedy)
+        return data.decode("utf-8", "replace")
+
+    def history(self) -> list[Version]:
+        """All versions, oldest first. Raises StoreError."""
+        try:
+            names = os.listdir(self._versions)  # noqa: PTH208 - names are all that is needed, of thousands of files
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise failure("list the versions", self._versions, error) from error
+        found = [version for name in names if (version := _version(self._versions / name))]
+        return sorted(found, key=lambda version: version.number)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        make_dir(self._versions)
+        return Mutex(self._dir / "lock").held()
+
+    def _current(self) -> bytes:
+        """The state's bytes, after anything unfinished or unrecorded has been put in order."""
+        data = read_bytes(self.path)
+        self._finish(data)
+        if data is None:
+            return self._replace(self._initial.encode("utf-8", "replace"), "operator", "initial")
+        newest = next((version for version in reversed(self.history()) if not version.kept), None)
+        if newest is None or read_bytes(newest.path) != data:
+            write_atomic(self._versions / self._next_name("operator", "by-hand"), data, durable=True)
+        return data
+
+    def _replace(self, data: bytes, author: Author, note: str) -> bytes:
+        """Make `data` the state and a version. In between, the version waits under a name that tells whose it will be."""
+        final = self._versions / self._next_name(author, note)
+        pending = final.with_name(_PENDING + final.name)
+        try:
+            write_aside(final, data, durable=True).replace(pending)
+            write_atomic(self.path, data, durable=True)
+            pending.replace(final)
+        except OSError as error:
+            raise failure("write the state", self.path, error) from error
+        return data
+
+    def _finish(self, current: bytes | None) -> None:
+        """Settle what a crash left between the two steps of `_replace`."""
+        for pending in self._versions.glob(f"{_PENDING}*"):
+            final = pending.with_name(pending.name.removeprefix(_PENDING))
+            if current is not None and read_bytes(pending) == current:
+                with suppress(OSError):
+                    pending.replace(final)
+            else:
+                with suppress(OSError):
+                    pending.unlink()
+        for left in self._versions.glob(".*.tmp"):
+            # Nobody else writes here while we hold the lock.
+            with suppress(OSError):
+                left.unlink()
+
+    def _next_name(self, author: Author, note: str) -> str:
+        history = self.history()
+        number = history[-1].number + 1 if history else 1
+        odd = _ODD.sub("-", note).strip("-.")[:80]
+        return f"{self._clock().astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:04}-{author}" + (f"-{odd}" if odd else "") + ".md"
+
+
+def _version(path: Path) -> Version | None:
+    match = _VERSION.fullmatch(path.name)
+    if match is None:
+        return None
+    day, number, author, note = match.groups()
+    at = f"{day[:4]}-{day[4:6]}-{day[6:8]}T{day[9:11]}:{day[11:13]}:{day[13:15]}Z"
+    return Version(path, int(number), cast("Author", author), at, note or "")
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _text(data: bytes) -> StateText:
+    return StateText(data.decode("utf-8", "replace"), _hash(data))

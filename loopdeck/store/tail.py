@@ -1,0 +1,61 @@
+"""Following a log as it grows.
+
+Invariant: every entry is handed out once and in order, none before its line is whole; a file that was replaced or cut behind our back
+is told apart from one that grew.
+"""
+
+from pathlib import Path
+from typing import Generic
+
+from loopdeck.core.unknown import Unknown
+from loopdeck.store.files import failure
+from loopdeck.store.lines import START, Damage, E, Entry, LogFormat, Mark
+from loopdeck.store.reading import CHUNK, batches, fits
+
+
+class Tail(Generic[E]):
+    """Follows a log as it grows, from a mark on. `generation` counts how often the file was replaced or cut behind our back.
+
+    When it changes, the entries begin anew from the file's first: whoever folds them starts afresh. Until then `damage` says where
+    reading stopped; it is looked at again when the file changes.
+    """
+
+    def __init__(self, form: LogFormat[E], path: Path, mark: Mark = START) -> None:
+        self.mark = mark
+        self.damage: Damage | None = None
+        self.generation = 0
+        self._form = form
+        self._path = path
+        self._seen: tuple[int, int, int] = (0, 0, 0)
+
+    def poll(self, limit: int = 64 * CHUNK) -> list[Entry[E | Unknown]]:
+        """What is new, about `limit` bytes at a time. Costs one `stat` if there is nothing. Raises StoreError."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise failure("look at the log", self._path, error) from error
+        now = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if now == self._seen:
+            return []
+        if (self._seen[0] and self._seen[0] != now[0]) or now[1] < self.mark.offset:
+            self._restart()
+        entries: list[Entry[E | Unknown]] = []
+        start = self.mark
+        for batch in batches(self._form, self._path, start):
+            entries += batch.entries
+            self.mark, self.damage = batch.mark, batch.damage
+            if self.mark.offset - start.offset >= limit:
+                # Not all was read, so the same file must not look familiar.
+                self._seen = (now[0], 0, 0)
+                return entries
+        if self.damage is not None and not entries and not fits(self._path, self.mark):
+            self._restart()
+            return self.poll(limit)
+        self._seen = now
+        return entries
+
+    def _restart(self) -> None:
+        self.generation += 1
+        self.mark, self.damage, self._seen = START, None, (0, 0, 0)
