@@ -62,7 +62,7 @@ _FOUND_IN_LINE = re.compile(_ranges(""))
 
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # CSI
-    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*+(?:\x07|\x1b\\|\x9c)"  # OSC, ended by BEL or ST
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*+(?:\x07|\x1b\\|\x9c)"  # OSC, ended by BEL or ST
     r"|\x1b[()*+][0-9A-Za-z]"  # a character set, as `tput sgr0` selects one
 )
 
