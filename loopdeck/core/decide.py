@@ -113,6 +113,8 @@ def _lost(run: Run) -> steps.ReportLost | None:
 def _for_call(run: Run, call: Call) -> Step | None:
     match call.status:
         case "asked":
+            if progress.repeats(run.signatures) >= progress.END_AT:
+                return steps.FinishMaker("repeating")
             allowed = run.settings.max_tool_calls
             if allowed is not None and run.tool_calls >= allowed:
                 return steps.FinishMaker("tool_calls")

@@ -83,8 +83,8 @@ class Story:
             self.entries.append((event, stamp))
         return self
 
-    @property
     def step(self) -> Step:
+        """What `decide` says now."""
         return decide(self.run, self.spec)
 
     def begun(self) -> "Story":
@@ -146,7 +146,7 @@ class Story:
 
     def finished(self) -> "Story":
         """Close the iteration as `decide` says, after what the harness itself has to report."""
-        while isinstance(step := self.step, ReportMaker):
+        while isinstance(step := self.step(), ReportMaker):
             self.tell(ev.CheckFinished(harness.report(self.run, step.check)))
         assert isinstance(step, FinishIteration), step
         return self.tell(ev.IterationFinished(self.run.iteration, step.score, step.passed, "t" * 64, step.signals, step.floor))
