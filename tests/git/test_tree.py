@@ -7,7 +7,7 @@ import time
 import pytest
 
 from loopdeck.errors import WorkspaceError
-from loopdeck.git import admin, tree
+from loopdeck.git import admin, locks, tree
 from loopdeck.git.checkout import settle
 from loopdeck.git.repository import find
 from loopdeck.git.tree import commit_all, digest, trailers
@@ -398,7 +398,8 @@ class TestMeddling:
         (worktree.path / "src" / "secret.py").chmod(0o000)
         assert commit_all(worktree, "m", base=base).files == ("src/secret.py",)
 
-    def test_the_index_lock_of_its_own_dead_git(self, worktree, base):
+    def test_the_index_lock_of_its_own_dead_git(self, worktree, base, monkeypatch):
+        monkeypatch.setattr(locks, "GRACE_S", 0.1)
         lock = worktree.git_dir / "index.lock"
         lock.touch()
         os.utime(lock, (time.time() - 9, time.time() - 9))

@@ -161,7 +161,8 @@ def test_a_lock_that_stays_is_named_and_never_removed_from_the_operators_folder(
     assert lock.exists()
 
 
-def test_the_lock_of_a_dead_git_in_a_worktree_of_ours_is_removed(worktree):
+def test_the_lock_of_a_dead_git_in_a_worktree_of_ours_is_removed(worktree, monkeypatch):
+    monkeypatch.setattr(locks, "GRACE_S", 0.1)
     lock = worktree.git_dir / "index.lock"
     lock.touch()
     os.utime(lock, (time.time() - 5, time.time() - 5))
