@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     problems = {name: specs.load_loop(deck.root, name, deck=settings).problems for name in names}
     grave = any(not one.warning for found in problems.values() for one in found)
     if options.json:
-        out.document({"loops": [{"loop": name, "problems": [_entry(one) for one in found]} for name, found in problems.items()]})
+        out.document({"loops": [{"loop": name, "problems": [entry(one) for one in found]} for name, found in problems.items()]})
         return 2 if grave else 0
     shown: set[str] = set()
     for name, found in problems.items():
@@ -31,5 +31,6 @@ def run(options: argparse.Namespace) -> int:
     return 2 if grave else 0
 
 
-def _entry(one: Problem) -> dict[str, object]:
+def entry(one: Problem) -> dict[str, object]:
+    """A problem of a loop file as JSON."""
     return {"file": one.file, "line": one.line, "what": one.what, "remedy": one.remedy, "warning": one.warning}
