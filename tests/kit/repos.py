@@ -6,6 +6,7 @@ keys or default branch never change a test.
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def make_repo(path: Path, files: Mapping[str, str | bytes], *, branch: str = "ma
     if files:
         commit_files(path, files, "start")
     return path
+
+
+def modes_bind() -> bool:
+    """True if the modes of files hold for us; they don't for an ordinary root."""
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).chmod(0)
+        try:
+            Path(file.name).read_bytes()
+        except PermissionError:
+            return True
+    return False
 
 
 def status(path: Path) -> str:
