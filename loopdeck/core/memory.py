@@ -23,6 +23,12 @@ def without_block(text: str) -> str:
     return _BLOCK.sub("", text).rstrip() + "\n"
 
 
+def block_of(text: str) -> str:
+    """The block that loopdeck wrote last, as it stands in `text`; empty if there is none."""
+    found = _BLOCK.search(text)
+    return found[0] if found else ""
+
+
 def with_block(text: str, run: Run, score: float, passed: bool, ended: str = "") -> str:
     """`text` with a fresh block on the newest verdicts of `run`; `ended` is the sentence on the run's end, if it has."""
     heading = f"Run {run.id}, iteration {run.iteration}: {'passed' if passed else 'not passed'}, score {score:.2f}"
