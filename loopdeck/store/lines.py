@@ -28,6 +28,8 @@ E = TypeVar("E")
 TAIL = len(b',"crc":"00000000"}\n')
 LINK = 16
 NO_LINK = "0" * LINK
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding damaged JSON may raise."""
 
 
 class Entry(Struct, Generic[E], frozen=True, gc=False):
@@ -160,7 +162,7 @@ def could_be_line(line: bytes) -> bool:
         return False
     try:
         _loosely(line)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return False
     return True
 
@@ -192,12 +194,12 @@ class LogFormat(Generic[E]):
         try:
             found = self._decoder.decode(line)
             return typing.cast("Entry[E | Unknown]", found)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             pass
         try:
             loose = _loosely(line)
             kind = _kind_of(loose.event).kind
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         if kind in self._kinds:
             return None
@@ -210,7 +212,7 @@ class LogFormat(Generic[E]):
             return None
         try:
             entries = self._decoder.decode_lines(data)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             return None
         first, last = entries[0], entries[-1]
         in_order = first.seq == mark.seq and last.seq - first.seq == len(entries) - 1
@@ -245,5 +247,5 @@ def _older(line: bytes, mark: Mark) -> bool:
     """True if `line` is one that an earlier life of the runner wrote after a newer one had begun."""
     try:
         return bool(crc_text(line)) and _loosely(line).epoch < mark.epoch
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return False

@@ -167,6 +167,8 @@ class LogWriter(Generic[E]):
 
     def sync(self) -> None:
         """Return when everything written so far would survive a power cut. Raises StoreError, and then nothing more can be written."""
+        if self._dead:
+            raise self._refused(OSError())
         try:
             data_sync(self._descriptor)
         except OSError as error:
