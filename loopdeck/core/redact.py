@@ -13,6 +13,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 
 from loopdeck.core import tokens
+from loopdeck.core.tokens import Span
 
 SHORTEST = 8
 """Bytes; shorter values would be found in ordinary words."""
@@ -21,7 +22,6 @@ _MIDDLE = 2 * _WORD - 1
 _LONG = 5 * _WORD - 1
 _LONGEST_TOKEN = 8192
 _LONGEST_BLOCK = 20_000
-_Span = tuple[int, int, str]
 
 
 def _base64_cores(value: bytes) -> set[bytes]:
@@ -58,12 +58,15 @@ def _in_escape(data: bytes, at: int) -> int:
     return max(0, slash + (6 if data[slash + 1 : slash + 2] == b"u" else 2) - at)
 
 
-def _clear_of_escapes(span: _Span, data: bytes) -> _Span | None:
+def _clear_of_escapes(span: Span, data: bytes) -> Span | None:
     """`span` without what belongs to an escape that began before it; None if it would then eat structure, or nothing is left."""
-    start, end, kind = span
-    inside = _in_escape(data, start)
-    structural = inside and any(byte in data[start:end] for byte in b'\\"')
-    return None if structural or start + inside >= end else (start + inside, end, kind)
+    inside = _in_escape(data, span.start)
+    structural = inside and any(byte in data[span.start : span.end] for byte in b'\\"')
+    return None if structural or span.start + inside >= span.end else span._replace(start=span.start + inside)
+
+
+def _exactly(match: re.Match[bytes]) -> Span:
+    return Span(match.start(), match.end(), "secret", match.start())
 
 
 class _Words:
@@ -102,20 +105,20 @@ class _Exact:
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile(b"|".join(map(re.escape, longest_first)) or b"(?!)")
 
-    def spans(self, data: bytes) -> list[_Span]:
+    def spans(self, data: bytes) -> list[Span]:
         """Where the strings stand, in order."""
         if self._long.absent(data) and self._middle.absent(data) and not any(form in data for form in self._short):
             return []
-        return [(*match.span(), "secret") for match in self._pattern.finditer(data)]
+        return [_exactly(match) for match in self._pattern.finditer(data)]
 
-    def spans_in_json(self, line: bytes) -> list[_Span]:
+    def spans_in_json(self, line: bytes) -> list[Span]:
         """Where the strings stand in a JSON line, in order, without breaking an escape."""
-        found: list[_Span] = []
+        found: list[Span] = []
         at = 0
         if not self.spans(line):
             return found
         while match := self._pattern.search(line, at):
-            span = _clear_of_escapes((*match.span(), "secret"), line)
+            span = _clear_of_escapes(_exactly(match), line)
             # One byte on, the same bytes may be another form of it.
             at = match.end() if span else match.start() + 1
             if span:
@@ -165,8 +168,8 @@ class Redactor:
         """A redactor for bytes that arrive in chunks."""
         return Stream(self)
 
-    def spans(self, data: bytes) -> list[_Span]:
-        """Where secrets stand in `data`, as (start, end, kind), in order and apart."""
+    def spans(self, data: bytes) -> list[Span]:
+        """Where secrets stand in `data`, in order and apart."""
         return _merged([*self._anywhere.spans(data), *tokens.found(data)])
 
     def begun(self, data: bytes) -> int:
@@ -180,23 +183,24 @@ class Redactor:
         return longest
 
 
-def _merged(spans: list[_Span]) -> list[_Span]:
+def _merged(spans: list[Span]) -> list[Span]:
     """`spans` in order; where they overlap they become one, named by the first."""
-    merged: list[_Span] = []
-    for start, end, kind in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]), merged[-1][2])
+    merged: list[Span] = []
+    for span in sorted(spans):
+        if merged and span.start < merged[-1].end:
+            before = merged[-1]
+            merged[-1] = before._replace(end=max(span.end, before.end), since=min(span.since, before.since))
         else:
-            merged.append((start, end, kind))
+            merged.append(span)
     return merged
 
 
-def _replaced(data: bytes, spans: list[_Span]) -> bytes:
+def _replaced(data: bytes, spans: list[Span]) -> bytes:
     parts: list[bytes] = []
     done = 0
-    for start, end, kind in spans:
-        parts += data[done:start], b"[redacted:%s]" % kind.encode()
-        done = end
+    for span in spans:
+        parts += data[done : span.start], b"[redacted:%s]" % span.kind.encode()
+        done = span.end
     return b"".join((*parts, data[done:])) if parts else data
 
 
@@ -217,11 +221,11 @@ class Stream:
         data = self._held + chunk
         spans = self._redactor.spans(data)
         settled = self._settled(data)
-        for start, end, _ in spans:
-            if start < settled <= end:
-                settled = start
-        # A match that touches the border may still grow, so it waits as a whole.
-        out = _replaced(data[:settled], [span for span in spans if span[1] < settled])
+        for span in reversed(spans):
+            # A match that touches the border may still grow, so it waits, and with it what it is known by.
+            if span.since < settled <= span.end:
+                settled = span.since
+        out = _replaced(data[:settled], [span for span in spans if span.end < settled])
         self._held = data[settled:]
         return out
 
@@ -236,8 +240,10 @@ class Stream:
         settled = near + (len(words[0]) if len(words) == 4 else 0)
         settled = max(settled, data.rfind(b"\n") + 1)
         opened = data.rfind(b"-----BEGIN", max(0, len(data) - _LONGEST_BLOCK))
-        if opened >= 0 and data.find(b"-----END", opened) < 0:
-            settled = min(settled, opened)
+        if opened >= 0:
+            closed = data.find(b"-----END", opened)
+            if closed < 0 or data.find(b"-----", closed + len(b"-----END")) < 0:
+                settled = min(settled, opened)
         return min(settled, len(data) - self._redactor.begun(data))
 
 
@@ -259,7 +265,7 @@ def secrets_of(environ: Mapping[str, str]) -> set[str]:
         secrets.update(urllib.parse.unquote(match[1]) for match in _URL_PASSWORD.finditer(value))
         secrets.update(match[1] for match in _URL_PASSWORD.finditer(value))
         data = value.encode("utf-8", "surrogatepass")
-        secrets.update(data[start:end].decode("utf-8", "replace") for start, end, _ in tokens.found(data))
+        secrets.update(data[span.start : span.end].decode("utf-8", "replace") for span in tokens.found(data))
         named = _SECRET_NAME.search(name.upper()) is not None
         if named and not _PATH.fullmatch(value) and not _ORDINARY.fullmatch(value):
             secrets.add(value)

@@ -190,7 +190,7 @@ class _Reader:
                     before = len(parts)
                     at = self._expansion(at, parts, depth)
                     splits = splits or None in parts[before:]
-                case "*" | "?" | "[" | "{" | "~":
+                case "*" | "?" | "[" | "{" | "~" if text[at : at + 2].strip() != "{":
                     parts.append(None)
                     splits = True
                     at += 1

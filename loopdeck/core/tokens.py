@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 _B = rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u00[0-9a-fA-F]{2}))"
 """A word starts here, also right behind an escape of JSON."""
-_ASSIGNED = rb"[\\\"'\s:=]{1,8}"
+_ASSIGNED = rb"[\\\"' \t:=]{1,8}"
 _VALUE = rb"(?=[^\s\"'\\]{0,256}[0-9=])[A-Za-z0-9._~+/=-]"
 
 
@@ -81,6 +81,9 @@ _KINDS = (
     ),
 )
 
+_LOOKED_BACK = 16
+"""Bytes, more than any pattern looks back beyond its beginning."""
+
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(kind.name for kind in _KINDS))
 """The names that may stand in `[redacted:<kind>]`, besides `secret` for a value that was known."""
 
@@ -105,8 +108,17 @@ ANCHOR = re.compile(_branch(list(_BY_ANCHOR)))
 _compiled = cache(re.compile)
 
 
-def found(data: bytes) -> Iterator[tuple[int, int, str]]:
-    """Where in `data` a credential stands and which kind it is, as (start, end, kind), in order, without overlap."""
+class Span(NamedTuple):
+    """A credential in some bytes, from `start` to `end`. What it was known by begins at `since`."""
+
+    start: int
+    end: int
+    kind: str
+    since: int
+
+
+def found(data: bytes) -> Iterator[Span]:
+    """Where in `data` credentials stand, in order, without overlap."""
     done = 0
     for anchor in ANCHOR.finditer(data):
         at = anchor.start()
@@ -116,5 +128,5 @@ def found(data: bytes) -> Iterator[tuple[int, int, str]]:
             match = _compiled(kind.pattern).match(data, at - kind.before) if at >= kind.before else None
             if match:
                 start, done = match.span(1 if match.re.groups else 0)
-                yield start, done, kind.name
+                yield Span(start, done, kind.name, max(0, at - kind.before - _LOOKED_BACK))
                 break

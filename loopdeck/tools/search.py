@@ -83,7 +83,7 @@ async def _lines(pattern: str, paths: list[str], context: ToolContext) -> list[s
             raise ToolFailed(_TOO_LONG) from error
     asked = {"pattern": pattern, "root": root, "paths": paths, "most": MOST_LINES + 1, "seconds": 2 * _MOST_SECONDS}
     command = Command(
-        argv=(sys.executable, "-I", "-S", str(Path(linesearch.__file__))),
+        argv=(sys.executable, "-I", "-S", "-W", "ignore", str(Path(linesearch.__file__))),
         cwd=context.worktree,
         env={"PYTHONIOENCODING": "utf-8"},
         timeout_s=_MOST_SECONDS,
