@@ -88,6 +88,12 @@ def merge(repo: Repository, planned: MergePreview) -> str:
     Raises WorkspaceError, having changed nothing, if there are conflicts or nothing to merge, if the checkout has uncommitted
     changes, if HEAD is detached, or if a branch has moved since the preview.
     """
+    refuse(repo, planned)
+    return _fast_forward(repo, planned)
+
+
+def refuse(repo: Repository, planned: MergePreview) -> None:
+    """Raise WorkspaceError if the previewed merge can't be made as things are now; it changes nothing."""
     if planned.merged:
         raise WorkspaceError(f"{planned.branch} is merged into {planned.into} already", where=str(repo.root))
     if planned.conflicts:
@@ -105,7 +111,6 @@ def merge(repo: Repository, planned: MergePreview) -> str:
     moved = (seen.branch, seen.commit) != (planned.into, planned.head) or refs.tip(repo, planned.branch) != planned.tip
     if moved:
         raise WorkspaceError("a branch has moved since the merge was prepared", where=str(repo.root), remedy="Merge again.")
-    return _fast_forward(repo, planned)
 
 
 def discard(repo: Repository, branch: str, worktree: Worktree | None = None) -> str:

@@ -10,26 +10,24 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from loopdeck.checks.furnish import furnish
 from loopdeck.checks.port import ChangedPath
 from loopdeck.core import events as ev
 from loopdeck.core.harness import BASE_DIGEST
 from loopdeck.core.run import Run
 from loopdeck.core.spec import LoopSpec
-from loopdeck.errors import WorkspaceError
 from loopdeck.git import tree
 from loopdeck.git.admin import Worktree, open_worktree
 from loopdeck.git.base import resolve_base
-from loopdeck.git.checkout import CleanCheckout, settle
+from loopdeck.git.checkout import CleanCheckout
 from loopdeck.git.diff import Change, changed, patch
 from loopdeck.git.pool import Pool
-from loopdeck.git.provision import provision
 from loopdeck.git.refs import keep_ref, trees_of
 from loopdeck.git.repository import Repository
 from loopdeck.git.worktrees import create
-from loopdeck.sandbox.port import Command, Door
+from loopdeck.sandbox.port import Door
 from loopdeck.store.loopfolder import NAME, REPORT, STATE, LoopFolder
 
-SETUP_TIMEOUT_S = 1800.0
 _PATCH_BYTES = 200_000
 
 
@@ -135,26 +133,7 @@ class Workplace:
         return clean
 
     async def _provide(self, worktree: Worktree, clean: CleanCheckout | None = None) -> tuple[str, ...]:
-        """Copies, links, setup; then note what they made, so that no commit and no cleaning takes it."""
-        wanted = self._spec.workspace
-        notices: tuple[str, ...] = ()
-        placed: tuple[str, ...] = ()
-        if wanted.copy or wanted.link:
-            provided = await asyncio.to_thread(provision, self.repo.root, worktree.path, wanted.copy, wanted.link)
-            notices, placed = provided.notices, provided.paths
-        if wanted.setup:
-            await self._set_up(worktree.path, wanted.setup)
-        if placed or wanted.setup:
-            altered = await asyncio.to_thread(lambda: clean.settle(placed) if clean else settle(worktree, placed))
-            notices += tuple(f"setup changed the tracked file {path}" for path in altered)
-        return notices
-
-    async def _set_up(self, where: Path, setup: str) -> None:
-        done = await self._door.run(Command(("/bin/sh", "-c", setup), where, self._env, SETUP_TIMEOUT_S))
-        if done.exit_code != 0:
-            said = done.text.strip().splitlines()
-            what = f"the setup `{setup}` failed: {done.ended_by or f'exit code {done.exit_code}'}"
-            raise WorkspaceError(what + (f": {said[-1]}" if said else ""), where=str(where), remedy="Mend workspace.setup in the loop file.")
+        return await furnish(worktree, self._spec.workspace, self._door, self._env, clean)
 
     def _show_loop_folder(self, checkout: Path) -> None:
         from_worktree, to_checkout = LoopFolder(self.path), LoopFolder(checkout)
