@@ -34,7 +34,7 @@ class Checkpoint(Struct, frozen=True):
 
 def save(paths: RunPaths, mark: Mark, payload: bytes) -> None:
     """Keep `payload` as what the run's journal folds to up to `mark` (a writer's or a tail's). Raises StoreError."""
-    head = _Head(_VERSION, mark, len(payload), crc32(payload))
+    head = _Head(_VERSION, mark, len(payload), _crc(mark, payload))
     write_atomic(paths.checkpoint, msgspec.json.encode(head) + b"\n" + payload)
 
 
@@ -53,5 +53,9 @@ def load_from(path: Path, journal: Path) -> Checkpoint | None:
         head = msgspec.json.decode(first, type=_Head)
     except msgspec.MsgspecError:
         return None
-    whole = head.version == _VERSION and head.size == len(payload) and head.crc == crc32(payload)
+    whole = head.version == _VERSION and head.size == len(payload) and head.crc == _crc(head.mark, payload)
     return Checkpoint(head.mark, payload) if whole and fits(journal, head.mark) else None
+
+
+def _crc(mark: Mark, payload: bytes) -> int:
+    return crc32(payload, crc32(msgspec.json.encode(mark)))
