@@ -3,6 +3,7 @@
 Invariant: all are below `refs/loopdeck/`; no branch, tag or remote ref of the operator is written here.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,3 +28,10 @@ def tip(repo: Repository, branch: str) -> str | None:
     """The commit that a branch is at, or None if there is no such branch."""
     found = repo.shared().run("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}", check=False)
     return found.text if found.code == 0 else None
+
+
+def branches_with(repo: Repository, commit: str) -> tuple[str, ...]:
+    """The branches, remote ones too, that have `commit` in their history; those of loops are left out."""
+    fields = repo.shared().run("for-each-ref", "--format=%(refname)%00", "--contains", commit, "refs/heads", "refs/remotes").stdout
+    names = (os.fsdecode(name).strip() for name in fields.split(b"\0"))
+    return tuple(name for name in names if name and not name.startswith("refs/heads/loop/"))
