@@ -176,7 +176,7 @@ def _fast_forward(repo: Repository, planned: MergePreview) -> str:
                 bound.merge("--ff-only", "--quiet", "--no-stat", planned.commit)
             except git.GitCommandError as error:
                 raise _refused(repo, error) from error
-        now = operators.head.commit.hexsha
+    now = repo.operators().text("rev-parse", "HEAD")
     if now != planned.commit:
         raise WorkspaceError("git said it had merged, but the branch is elsewhere", where=str(repo.root), remedy="Look at `git log`.")
     return now

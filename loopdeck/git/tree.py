@@ -27,7 +27,8 @@ _BLOCK: Final = 1 << 20
 class Committed(Struct, frozen=True):
     """The run's last commit and what came into it.
 
-    `empty` says that nothing had changed, and `commit` is the one before. `changes` are against the commit before.
+    `empty` says that nothing had changed, and `commit` is the one before. `changes` are against the commit before, `since_base`
+    against the base (None if empty: as they were).
     `protected_changed` are protected paths that the maker had changed and that were put back. `problems` are for the maker and the
     operator to read: nested repositories that were left out, a branch that the maker had moved.
     """
@@ -35,6 +36,7 @@ class Committed(Struct, frozen=True):
     commit: str
     empty: bool
     changes: tuple[diff.Change, ...] = ()
+    since_base: tuple[diff.Change, ...] | None = None
     protected_changed: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -90,7 +92,7 @@ def commit_all(
     if not paths and not forbidden:
         return Committed(tip, empty=True, problems=tuple(problems))
     _stage(git, paths)
-    made = _make_commit(worktree, tip, message, problems)
+    made = _make_commit(worktree, (base, tip), message, problems)
     if made.commit != tip:
         git.run("update-ref", "-m", "loopdeck: commit", f"refs/heads/{worktree.branch}", made.commit, tip)
     return structs.replace(made, protected_changed=forbidden, problems=tuple(problems))
@@ -167,20 +169,21 @@ def _make_readable(files: Iterable[Path]) -> bool:
     return changed
 
 
-def _make_commit(worktree: Worktree, tip: str, message: str, problems: list[str]) -> Committed:
-    """A commit of what is staged, without any ref; the tip itself if that has the same files."""
-    git = worktree.git()
+def _make_commit(worktree: Worktree, since: tuple[str, str], message: str, problems: list[str]) -> Committed:
+    """A commit of what is staged, without any ref; the tip itself if that has the same files. `since` are the base and the tip."""
+    git, repo = worktree.git(), worktree.repo
+    base, tip = since
     env = settings.of(git.common_dir).identity()
     text = message.replace("\0", "").encode("utf-8", "replace")
     while True:
         tree = git.text("write-tree")
-        # Both at once, as each process costs milliseconds. A commit that turns out to be not wanted is one loose object, on no ref.
-        with diff.comparing(worktree.repo, tip, tree) as compared:
+        # All at once, as each process costs milliseconds. A commit that turns out to be not wanted is one loose object, on no ref.
+        with diff.comparing(repo, tip, tree) as from_tip, diff.comparing(repo, base, tree) as from_base:
             commit = git.run("commit-tree", tree, "-p", tip, "-F", "-", stdin=text, env=env).text
-            changes = compared()
+            changes, since_base = from_tip(), from_base()
         links = [change.path for change in changes if change.gitlink]
         if not links:
-            return Committed(commit, empty=False, changes=changes) if changes else Committed(tip, empty=True)
+            return Committed(commit, empty=False, changes=changes, since_base=since_base) if changes else Committed(tip, empty=True)
         problems += (_left_out(path) for path in links)
         _unstage_links(git, tip, links)
 

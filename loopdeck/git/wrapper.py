@@ -135,7 +135,7 @@ class Git:
 
     def start(self, *args: str) -> "subprocess.Popen[bytes]":
         """Start git without waiting: to read a bounded part of its output, or to run two at once. The caller ends it."""
-        return self._spawn(args, subprocess.DEVNULL)
+        return self._spawn(args, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def argv(self, args: Sequence[str]) -> list[str]:
         """The whole command line for `args`."""
@@ -178,7 +178,9 @@ class Git:
             )
         return Output(process.returncode, stdout, stderr)
 
-    def _spawn(self, args: Sequence[str], stdin: int, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    def _spawn(
+        self, args: Sequence[str], stdin: int, env: Mapping[str, str] | None = None, stderr: int = subprocess.PIPE
+    ) -> "subprocess.Popen[bytes]":
         try:
             return subprocess.Popen(
                 self.argv(args),
@@ -186,7 +188,7 @@ class Git:
                 env=self.environment() | dict(env or {}),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=stderr,
             )
         except OSError as error:
             missing = self._cwd() if not self._cwd().is_dir() else Path(executable())

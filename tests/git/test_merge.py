@@ -245,3 +245,25 @@ def test_a_checkout_of_the_merge_can_be_had_before_it_is_made(root, repo, done, 
     merge(repo, planned)
     assert diff.changed(repo, planned.commit, "main") == ()
     make_repo(tmp_path / "unrelated", {"a": "a"})
+
+
+def test_a_repository_with_longer_ids(tmp_path):
+    """SHA-256: nothing counts the digits of an id, and GitPython is not asked for one."""
+    git(tmp_path, "init", "-q", "--object-format=sha256", "-b", "main", "long")
+    root = tmp_path / "long"
+    git(root, "config", "user.name", "Olga")
+    git(root, "config", "user.email", "olga@example.org")
+    start = commit_files(root, {"a": "a\n", "tests/t": "t\n"})
+    assert len(start) == 64
+    repo = find(root)
+    worktree = create(repo, tmp_path / "w", BRANCH, start)
+    write_files(worktree.path, {"a": "b\n", "tests/t": "x\n"})
+    committed = commit_all(worktree, "m", protect=["tests/**"], base=start)
+    assert (committed.files, committed.protected_changed) == (("a",), ("tests/t",))
+    with pytest.raises(WorkspaceError, match="exists already"):
+        create(repo, tmp_path / "again", BRANCH, start)
+    planned = preview(repo, BRANCH, "Merge it")
+    assert merge(repo, planned) == planned.commit
+    assert (root / "a").read_text() == "b\n"
+    discard(repo, BRANCH, worktree)
+    assert status(root).endswith("# branch.head main\0")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from loopdeck.errors import WorkspaceError
-from loopdeck.git import admin, locks, tree
+from loopdeck.git import admin, diff, locks, tree
 from loopdeck.git.checkout import settle
 from loopdeck.git.repository import find
 from loopdeck.git.tree import commit_all, digest, trailers
@@ -56,8 +56,14 @@ def test_one_after_the_other(root, worktree, base):
         write_files(worktree.path, {"src/calc.py": f"{number}\n"})
         done = commit_all(worktree, f"no {number}", base=base, tip=tip)
         assert (done.files, done.problems) == (("src/calc.py",), ())
+        assert done.since_base == diff.changed(worktree.repo, base, done.commit)
         tip = done.commit
-    assert git(root, "log", "--format=%s", f"{base}..{tip}").split("\n")[:-1] == ["no 2", "no 1", "no 0"]
+    write_files(worktree.path, {"README.md": "x\n"})
+    done = commit_all(worktree, "other", base=base, tip=tip)
+    assert done.files == ("README.md",)
+    assert [change.path for change in done.since_base or ()] == ["README.md", "src/calc.py"]
+    tip = done.commit
+    assert git(root, "log", "--format=%s", f"{base}..{tip}").split("\n")[:-1] == ["other", "no 2", "no 1", "no 0"]
 
 
 def test_modes_links_and_kinds(root, worktree, base):
