@@ -9,7 +9,7 @@ from typing import Literal
 
 from loopdeck.core.conversation import FailureKind, Stop
 from loopdeck.core.findings import Problem, Severity, Verdict
-from loopdeck.core.happening import CallAsked, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier
+from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
 
@@ -223,7 +223,7 @@ class ApprovalRequested(Happening, frozen=True):
     expires: str = ""
 
 
-class ApprovalDecided(Happening, frozen=True):
+class ApprovalDecided(Commanded, frozen=True):
     """A person answered. `arguments` are the edited ones, if they were."""
 
     approval: str
@@ -240,7 +240,7 @@ class VerdictAsked(Happening, frozen=True):
     check: str
 
 
-class VerdictGiven(Happening, frozen=True):
+class VerdictGiven(Commanded, frozen=True):
     """A person graded."""
 
     check: str
@@ -256,7 +256,7 @@ class StateClashed(Happening, frozen=True):
     theirs: str
 
 
-class StateSettled(Happening, frozen=True):
+class StateSettled(Commanded, frozen=True):
     """A person has said which state holds."""
 
     state_hash: str
@@ -267,7 +267,7 @@ class StateSettled(Happening, frozen=True):
 
 
 class CommandTaken(Happening, frozen=True):
-    """A command from the inbox was taken up; its effect follows. Taken once, by id. `refused` says why it had none."""
+    """A command from the inbox was taken up, once, by its id; what it came to stands before it. `refused` says why it had no effect."""
 
     command: str
     verb: str
@@ -275,7 +275,7 @@ class CommandTaken(Happening, frozen=True):
     refused: str = ""
 
 
-class PauseAsked(Happening, frozen=True):
+class PauseAsked(Commanded, frozen=True):
     """Somebody wants it to stop at the next step."""
 
     by: str
@@ -288,26 +288,26 @@ class RunPaused(Happening, frozen=True):
     by: str = ""
 
 
-class RunResumed(Happening, frozen=True):
+class RunResumed(Commanded, frozen=True):
     """It goes on."""
 
     by: str
 
 
-class HoldSet(Happening, frozen=True):
+class HoldSet(Commanded, frozen=True):
     """It will stop before its next iteration."""
 
     by: str
 
 
-class Nudged(Happening, frozen=True):
+class Nudged(Commanded, frozen=True):
     """A person's word for the next iteration."""
 
     text: str
     by: str
 
 
-class SettingChanged(Happening, frozen=True):
+class SettingChanged(Commanded, frozen=True):
     """A limit, model or strictness of the live run was changed. `settings` is the whole after the change."""
 
     key: str
@@ -317,7 +317,7 @@ class SettingChanged(Happening, frozen=True):
     settings: Settings
 
 
-class StopAsked(Happening, frozen=True):
+class StopAsked(Commanded, frozen=True):
     """Somebody wants the run ended; `now` skips every grace."""
 
     by: str

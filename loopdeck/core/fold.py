@@ -10,6 +10,7 @@ from typing import NamedTuple
 from loopdeck.core import events as ev
 from loopdeck.core import lifecycle
 from loopdeck.core.conversation import PATIENT, RETRYABLE
+from loopdeck.core.happening import Commanded
 from loopdeck.core.run import Approval, Call, Iteration, Reservation, Retry, Run, Spend, Wait
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
@@ -35,6 +36,8 @@ def apply(run: Run, event: ev.AnyEvent, stamp: Stamp) -> Run:
     run.epoch = stamp.epoch
     run.last_at = stamp.at
     run.clock = stamp.clock
+    if isinstance(event, Commanded) and event.command:
+        run.commands.add(event.command)
     _RULES[type(event)](run, event, stamp)
     return run
 

@@ -20,6 +20,12 @@ from loopdeck.errors import UsageError
 
 N = TypeVar("N", int, float)
 
+Effect = (
+    ev.PauseAsked | ev.RunResumed | ev.HoldSet | ev.Nudged | ev.SettingChanged | ev.StopAsked | ev.ApprovalDecided | ev.VerdictGiven
+    | ev.StateSettled
+)  # fmt: skip
+"""What a command may come to."""
+
 KEYS = (
     "max_iterations", "max_cost_usd", "max_tokens", "max_wall", "max_tool_calls", "no_progress", "severity_floor",
     "final_pass", "model",
@@ -36,10 +42,13 @@ def answer(run: Run, command_id: str, command: cmd.Command, state_hash: str) -> 
         return ()
     refused, effects = _effects(run, command, state_hash)
     verb = type(command).__name__.lower()
-    return (ev.CommandTaken(command_id, verb, by=command.by, refused=refused), *effects)
+    return (
+        *(structs.replace(effect, command=command_id) for effect in effects),
+        ev.CommandTaken(command_id, verb, by=command.by, refused=refused),
+    )
 
 
-def _effects(run: Run, command: cmd.Command, state_hash: str) -> tuple[str, tuple[ev.Event, ...]]:
+def _effects(run: Run, command: cmd.Command, state_hash: str) -> tuple[str, tuple[Effect, ...]]:
     if run.status == "stopping" and not isinstance(command, cmd.Kill):
         return "it is being stopped", ()
     match command:
@@ -62,30 +71,28 @@ def _effects(run: Run, command: cmd.Command, state_hash: str) -> tuple[str, tupl
             return _unless(not waits, f"no verdict of '{check}' is awaited", ev.VerdictGiven(check, passed, by, why))
 
 
-def _unless(refuse: bool, why: str, event: ev.Event) -> tuple[str, tuple[ev.Event, ...]]:
+def _unless(refuse: bool, why: str, event: Effect) -> tuple[str, tuple[Effect, ...]]:
     return (why, ()) if refuse else ("", (event,))
 
 
-def _resume(run: Run, by: str, state_hash: str) -> tuple[str, tuple[ev.Event, ...]]:
+def _resume(run: Run, by: str, state_hash: str) -> tuple[str, tuple[Effect, ...]]:
     if run.asking == "state":
         return "", (ev.StateSettled(state_hash, by),)
     idle = run.status != "paused" and not run.pause_wanted and not run.hold
     return _unless(idle, "it is not paused", ev.RunResumed(by))
 
 
-def _decide(run: Run, command: cmd.Decide) -> tuple[str, tuple[ev.Event, ...]]:
+def _decide(run: Run, command: cmd.Decide) -> tuple[str, tuple[Effect, ...]]:
     approval = run.approvals.get(command.approval)
     if approval is None:
         return f"there is no approval {command.approval}", ()
     if approval.decided:
         return f"{approval.by} has answered it before", ()
-    decided = ev.ApprovalDecided(
-        command.approval, command.approved, command.by, command.why, command.arguments, command.always
-    )
+    decided = ev.ApprovalDecided(command.approval, command.approved, command.by, command.why, command.arguments, command.always)
     return "", (decided,)
 
 
-def _set(run: Run, by: str, key: str, value: str) -> tuple[str, tuple[ev.Event, ...]]:
+def _set(run: Run, by: str, key: str, value: str) -> tuple[str, tuple[Effect, ...]]:
     try:
         old, new, settings = changed(run.settings, key, value)
     except UsageError as error:

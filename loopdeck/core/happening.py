@@ -25,6 +25,12 @@ class Happening(Struct, frozen=True, omit_defaults=True, tag_field="kind", tag=s
     """Base of all events, of the journal and of the trace."""
 
 
+class Commanded(Happening, frozen=True, omit_defaults=True, kw_only=True):
+    """Base of what a person's word comes to. `command` is the one it came in, which is thereby taken: no crash can come between."""
+
+    command: str = ""
+
+
 class Settings(Struct, frozen=True, omit_defaults=True):
     """What a person may change while the run lives, as frozen at its start and changed since."""
 

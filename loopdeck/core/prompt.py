@@ -105,6 +105,8 @@ def _heading(run: Run, final: bool) -> str:
         return f"{head} Everything passes. This is the final pass: tidy up what you would not want to be read, and change nothing else."
     if not run.findings:
         return f"{head} Work towards the goal."
+    if len(run.findings) == 1:
+        return f"{head} The checks found one thing wrong with your work so far. Mend it."
     return f"{head} The checks found {len(run.findings)} things wrong with your work so far. Mend them."
 
 

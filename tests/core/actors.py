@@ -45,7 +45,7 @@ class People:
             case 2:
                 return cmd.Hold(by="ben")
             case 3:
-                return cmd.Nudge(by="ben", text=rng.choice(REASONS))
+                return cmd.Nudge(by="ben", text=f"word {len(world.inbox)}")
             case 4:
                 key, value = rng.choice(SETTINGS)
                 return cmd.Set(by="ben", key=key, value=value)

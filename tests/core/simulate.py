@@ -52,7 +52,7 @@ class World:
     ended_by: Settings = field(default_factory=lambda: Settings(0))
     taken: int = 0
     crashes: int = 0
-    commands: int = 0
+    inbox: list[tuple[str, cmd.Command]] = field(default_factory=list)
     clock: float = 0.0
     epoch: int = 0
 
@@ -125,16 +125,19 @@ class World:
     # People
 
     def hand(self, times: float = 1.0) -> None:
-        """Perhaps a command comes in now."""
-        if self.commands < MOST_COMMANDS and self.chance(self.weather.commands * times):
+        """Perhaps a command comes in now; take up what is there."""
+        if len(self.inbox) < MOST_COMMANDS and self.chance(self.weather.commands * times):
             self.command(self.people.any_command())
+        self._take()
 
     def command(self, command: cmd.Command) -> None:
-        """Take it up; some are sent twice under one id."""
-        self.commands += 1
-        identity = "c1" if self.chance(0.1) else f"c{self.commands}"
-        for event in hand.answer(self.run, identity, command, "s" * 64):
-            self.happened(event)
+        self.inbox.append((f"c{len(self.inbox)}", command))
+        self._take()
+
+    def _take(self) -> None:
+        for identity, command in self.inbox:
+            for event in hand.answer(self.run, identity, command, "s" * 64):
+                self.happened(event)
 
     def await_person(self, step: steps.AwaitPerson) -> None:
         self.hand(3)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loopdeck.core import commands as cmd
 from loopdeck.core import events as ev
 from loopdeck.core import fold
 from loopdeck.core.findings import SEVERITIES, Severity, Verdict
@@ -359,11 +360,19 @@ def test_a_run_that_waits_for_a_person_does_nothing_meanwhile(seed):
 
 
 @given(seeds)
-@many(100)
-def test_a_command_is_taken_once(seed):
-    world = lived(seed, replace(STORMY, commands=0.5))
-    taken = [event.command for event, _ in world.entries if isinstance(event, ev.CommandTaken)]
+@many(300)
+def test_a_command_is_taken_once_and_none_is_lost_to_a_crash(seed):
+    world = lived(seed, replace(STORMY, commands=0.5, crash=0.15))
+    events = [event for event, _ in world.entries]
+    taken = [event.command for event in events if isinstance(event, ev.CommandTaken)]
     assert len(taken) == len(set(taken))
+    late = {identity for identity, _ in world.inbox} - world.run.commands
+    assert len(late) <= 1, "only what comes while the end is being written may come too late"
+    sent = [command for identity, command in world.inbox if identity not in late and identity not in world.run.refused]
+    words = [command.text for command in sent if isinstance(command, cmd.Nudge)]
+    assert [event.text for event in events if isinstance(event, ev.Nudged)] == words
+    killed = any(isinstance(command, cmd.Kill) for command in sent)
+    assert killed == any(isinstance(event, ev.StopAsked) for event in events)
 
 
 def test_the_worlds_are_as_bad_as_they_claim():
