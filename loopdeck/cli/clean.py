@@ -56,8 +56,8 @@ def _line(item: Item) -> None:
 
 def _entry(item: Item, gone: bool, failed: str) -> dict[str, object]:
     return {
-        "kind": item.kind, "path": str(item.path), "bytes": item.size, "safe": item.safe, "why": item.why, "gone": gone, "branch": item.branch or None,
-        "failed": failed or None,
+        "kind": item.kind, "path": str(item.path), "bytes": item.size, "safe": item.safe, "why": item.why, "gone": gone,
+        "branch": item.branch or None, "failed": failed or None,
     }  # fmt: skip
 
 
