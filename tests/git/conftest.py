@@ -7,6 +7,7 @@ import pytest
 
 from loopdeck.git.admin import Worktree
 from loopdeck.git.base import resolve_base
+from loopdeck.git.pool import Pool
 from loopdeck.git.repository import Repository, find
 from loopdeck.git.worktrees import create
 from tests.kit.repos import make_repo
@@ -55,3 +56,9 @@ def base(repo: Repository) -> str:
 def worktree(repo: Repository, base: str, tmp_path: Path) -> Worktree:
     """A run's worktree."""
     return create(repo, tmp_path / "worktrees" / "fix-1", "loop/fix/1", base)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    """A pool beside the worktrees."""
+    return Pool(tmp_path / "worktrees" / ".pool")

@@ -13,25 +13,12 @@ from pathlib import Path
 import pytest
 
 from loopdeck.errors import WorkspaceError
-from loopdeck.git import admin, settings, trash, tree
+from loopdeck.git import settings, trash, tree
 from loopdeck.git.admin import open_worktree, ours
 from loopdeck.git.pool import Pool
 from loopdeck.git.repository import find
 from loopdeck.git.worktrees import clear, create, remove, retire
-from tests.kit.repos import commit_files, git, make_repo, modes_bind, status, write_files
-
-
-def _files(path: Path) -> dict[str, bytes]:
-    """All files and links below `path`, but for `.git`."""
-    found = {}
-    for entry in sorted(path.rglob("*")):
-        if entry.is_symlink():
-            found[str(entry.relative_to(path))] = b"-> " + os.fsencode(entry.readlink())
-        elif entry.is_file() and entry != path / ".git":
-            found[str(entry.relative_to(path))] = entry.read_bytes()
-        elif entry.is_dir():
-            found[str(entry.relative_to(path)) + "/"] = b""
-    return found
+from tests.kit.repos import all_files, git, status, write_files
 
 
 def _branches(root: Path) -> set[str]:
@@ -41,12 +28,6 @@ def _branches(root: Path) -> set[str]:
 def _registered(root: Path) -> list[str]:
     folder = root / ".git" / "worktrees"
     return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
-
-
-@pytest.fixture
-def pool(tmp_path):
-    """A pool beside the worktrees."""
-    return Pool(tmp_path / "worktrees" / ".pool")
 
 
 def test_a_worktree_has_the_files_the_branch_and_a_lock(root, worktree, base):
@@ -81,7 +62,7 @@ def test_the_operators_checkout_and_configuration_stay_as_they_were(root, repo, 
 
 @pytest.mark.req("S2-055")
 def test_two_loops_edit_the_same_file_and_neither_changes_the_other(root, repo, base, tmp_path):
-    before = status(root), _files(root / "src")
+    before = status(root), all_files(root / "src")
     made = [create(repo, tmp_path / f"w{n}", f"loop/l{n}/1", base) for n in (1, 2)]
     for n, one in enumerate(made):
         write_files(one.path, {"src/calc.py": f"{n}\n", f"new-{n}": "x"})
@@ -90,7 +71,7 @@ def test_two_loops_edit_the_same_file_and_neither_changes_the_other(root, repo, 
     assert [commit.files for commit in commits] == [("new-0", "src/calc.py"), ("new-1", "src/calc.py")]
     assert git(root, "show", "loop/l1/1:src/calc.py") == "0\n"
     assert git(root, "show", "loop/l2/1:src/calc.py") == "1\n"
-    assert (status(root), _files(root / "src")) == before
+    assert (status(root), all_files(root / "src")) == before
     for one in made:
         remove(one)
     trash.sweep(tmp_path)
@@ -159,8 +140,8 @@ def test_detached(repo, base, tmp_path):
 
 def test_sparse(root, repo, base, tmp_path):
     made = create(repo, tmp_path / "w", "loop/a/1", base, sparse=["src/deep", "/tests/**"])
-    assert set(_files(made.path)) >= {"README.md", "src/deep/er/low.py", "tests/test_calc.py", "tests/data/one.json"}
-    assert not {"src/calc.py", "with space/", ".loopdeck/"} & set(_files(made.path))
+    assert set(all_files(made.path)) >= {"README.md", "src/deep/er/low.py", "tests/test_calc.py", "tests/data/one.json"}
+    assert not {"src/calc.py", "with space/", ".loopdeck/"} & set(all_files(made.path))
     assert git(made.path, "status", "--porcelain") == ""
     write_files(made.path, {"tests/test_calc.py": "changed\n"})
     done = tree.commit_all(made, "work", base=base)
@@ -207,136 +188,6 @@ def test_a_worktree_that_is_not_there(repo, worktree, tmp_path):
 def test_what_the_operator_made_is_not_ours(root, repo, worktree, tmp_path):
     git(root, "worktree", "add", "-q", str(tmp_path / "second"))
     assert list(ours(repo)) == [worktree]
-
-
-class TestPool:
-    """A worktree that is used again is as good as new."""
-
-    def test_it_is_used_again_and_holds_nothing_of_its_former_life(self, root, repo, base, tmp_path, pool):
-        later = commit_files(root, {"src/calc.py": "later\n", "link": "x", "added": "x"}, "later")
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        inode = first.path.stat().st_ino
-        make_repo(first.path / "nested" / "deeper", {"a": "a"})
-        write_files(
-            first.path,
-            {"x.log": "ignored", "build/out": "ignored", "untracked/a": "a", "src/calc.py": "mine\n", "src/__pycache__/calc.pyc": "x"},
-        )
-        (first.path / "README.md").chmod(0o755)
-        trash.delete(first.path / "tests")
-        (first.path / "tests").symlink_to(root / "tests")
-        (first.path / "empty").mkdir()
-        git(first.path, "add", "untracked")
-        (first.git_dir / "MERGE_HEAD").write_text(base + "\n")
-        (first.git_dir / "rebase-merge").mkdir()
-        admin.keep(first, ["x.log", "build"])
-        retire(first, pool)
-        assert not first.path.exists()
-        assert len(list(pool.folder.iterdir())) == 1
-
-        again = create(repo, tmp_path / "worktrees" / "two", "loop/b/1", later, pool=pool)
-        assert again.path.stat().st_ino == inode
-        fresh = create(repo, tmp_path / "fresh", "loop/c/1", later)
-        assert _files(again.path) == _files(fresh.path)
-        assert (again.path / "README.md").stat().st_mode == (fresh.path / "README.md").stat().st_mode
-        assert git(again.path, "status", "--porcelain=v2", "--branch", "--ignored") == f"# branch.oid {later}\n# branch.head loop/b/1\n"
-        assert (root / "tests" / "test_calc.py").exists()
-        assert {entry.name for entry in again.git_dir.iterdir()} - {"logs", "ORIG_HEAD", "refs"} == {
-            entry.name for entry in fresh.git_dir.iterdir()
-        } - {"logs", "ORIG_HEAD", "refs"}
-        assert admin.kept(again) == ()
-        assert list(pool.folder.glob("[!.]*")) == []
-        git(root, "branch", "-D", "loop/a/1")
-
-    @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
-    def test_files_that_git_was_told_not_to_look_at(self, repo, base, tmp_path, pool, flag):
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        git(first.path, "update-index", flag, "src/calc.py")
-        write_files(first.path, {"src/calc.py": "hidden\n"})
-        retire(first, pool)
-        again = create(repo, tmp_path / "worktrees" / "two", "loop/b/1", base, pool=pool)
-        assert (again.path / "src" / "calc.py").read_text() != "hidden\n"
-
-    def test_the_same_size_in_the_same_second(self, repo, base, tmp_path, pool):
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        calc = first.path / "src" / "calc.py"
-        original, times = calc.read_text(), calc.stat()
-        calc.write_text(original.replace("+", "-"))
-        os.utime(calc, ns=(times.st_atime_ns, times.st_mtime_ns))
-        retire(first, pool)
-        again = create(repo, tmp_path / "worktrees" / "two", "loop/b/1", base, pool=pool)
-        assert (again.path / "src" / "calc.py").read_text() == original
-
-    def test_it_is_bounded(self, repo, base, tmp_path):
-        pool = Pool(tmp_path / "worktrees" / ".pool", size=2)
-        made = [create(repo, tmp_path / "worktrees" / f"w{n}", f"loop/a/{n}", base, pool=pool) for n in range(4)]
-        for one in made:
-            retire(one, pool)
-        assert len(list(pool.folder.iterdir())) == 2
-        assert len(list(ours(repo))) == 2
-        trash.sweep(tmp_path / "worktrees")
-        assert sorted(entry.name for entry in (tmp_path / "worktrees").iterdir()) == [".pool", ".trash"]
-
-    def test_branch_and_path_are_free_at_once(self, root, repo, base, tmp_path, pool):
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        retire(first, pool)
-        git(root, "checkout", "-q", "loop/a/1")
-        git(root, "checkout", "-q", "main")
-        git(root, "branch", "-q", "-D", "loop/a/1")
-        create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-
-    @pytest.mark.parametrize("how", ["no .git", "other .git", "linked .git", "no registration", "file"])
-    def test_a_pooled_one_that_was_meddled_with_is_not_used(self, root, repo, base, tmp_path, pool, how):
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        retire(first, pool)
-        (place,) = pool.folder.iterdir()
-        dot = place / ".git"
-        text = dot.read_text()
-        match how:
-            case "no .git":
-                dot.unlink()
-            case "other .git":
-                dot.write_text(f"gitdir: {root / '.git'}\n")
-            case "linked .git":
-                dot.unlink()
-                (tmp_path / "pointer").write_text(text)
-                dot.symlink_to(tmp_path / "pointer")
-            case "no registration":
-                trash.delete(first.git_dir)
-            case _:
-                trash.delete(place)
-                place.touch()
-        again = create(repo, tmp_path / "worktrees" / "two", "loop/b/1", base, pool=pool)
-        assert git(again.path, "status", "--porcelain", "--ignored") == ""
-        assert list(pool.folder.glob("[!.]*")) == []
-
-    def test_sparse_ones_are_neither_kept_nor_given(self, repo, base, tmp_path, pool):
-        part = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool, sparse=["src"])
-        retire(part, pool)
-        whole = create(repo, tmp_path / "worktrees" / "two", "loop/a/2", base, pool=pool)
-        assert (whole.path / "tests" / "test_calc.py").exists()
-        retire(whole, pool)
-        part = create(repo, tmp_path / "worktrees" / "three", "loop/a/3", base, pool=pool, sparse=["src"])
-        assert not (part.path / "tests").exists()
-
-    def test_a_tampered_one_goes_away(self, repo, base, tmp_path, pool):
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        (first.path / ".git").unlink()
-        retire(first, pool)
-        assert not first.path.exists()
-        assert not pool.folder.exists() or not list(pool.folder.glob("[!.]*"))
-        assert list(ours(repo)) == []
-
-    @pytest.mark.skipif(not modes_bind(), reason="root may do everything")
-    def test_folders_without_permission_are_no_obstacle(self, repo, base, tmp_path, pool):
-        first = create(repo, tmp_path / "worktrees" / "one", "loop/a/1", base, pool=pool)
-        write_files(first.path, {"locked/in/here": "x"})
-        (first.path / "locked" / "in").chmod(0o000)
-        (first.path / "locked").chmod(0o500)
-        retire(first, pool)
-        again = create(repo, tmp_path / "worktrees" / "two", "loop/b/1", base, pool=pool)
-        assert git(again.path, "status", "--porcelain", "--ignored") == ""
-        trash.sweep(tmp_path / "worktrees")
-        assert list((tmp_path / "worktrees" / ".trash").iterdir()) == []
 
 
 def test_sweeping_follows_no_link(tmp_path):

@@ -58,6 +58,19 @@ def make_repo(path: Path, files: Mapping[str, str | bytes], *, branch: str = "ma
     return path
 
 
+def all_files(path: Path) -> dict[str, bytes]:
+    """All files, links and folders below `path`, but for `.git`."""
+    found = {}
+    for entry in sorted(path.rglob("*")):
+        if entry.is_symlink():
+            found[str(entry.relative_to(path))] = b"-> " + os.fsencode(entry.readlink())
+        elif entry.is_file() and entry != path / ".git":
+            found[str(entry.relative_to(path))] = entry.read_bytes()
+        elif entry.is_dir():
+            found[str(entry.relative_to(path)) + "/"] = b""
+    return found
+
+
 def modes_bind() -> bool:
     """True if the modes of files hold for us; they don't for an ordinary root."""
     with tempfile.NamedTemporaryFile() as file:
