@@ -297,7 +297,7 @@ def _decided(run: Run, event: ev.ApprovalDecided, stamp: Stamp) -> None:
     call = _call(run, approval.call)
     call.status = "approved" if event.approved else "denied"
     call.why, call.arguments = event.why, event.arguments
-    if event.always:
+    if event.always and event.approved:
         run.rules = (*run.rules, event.always)
 
 

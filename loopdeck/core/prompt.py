@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from string import Template
 
 from loopdeck.core.conversation import Message, Part, Text
-from loopdeck.core.findings import Finding
+from loopdeck.core.findings import SEVERITIES, Finding
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.spec import CheckSpec, LoopSpec
 
@@ -129,9 +129,10 @@ def _told(run: Run) -> list[str]:
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
-    """Findings as the maker reads them, in a prompt and in `.loop/FINDINGS.md`."""
-    blocks = [_finding(one) for one in findings[:MOST_FINDINGS]]
-    rest = findings[MOST_FINDINGS:]
+    """Findings as the maker reads them, the gravest first, in a prompt and in `.loop/FINDINGS.md`."""
+    gravest_first = sorted(findings, key=lambda one: SEVERITIES.index(one.severity), reverse=True)
+    blocks = [_finding(one) for one in gravest_first[:MOST_FINDINGS]]
+    rest = gravest_first[MOST_FINDINGS:]
     if rest:
         lines = "\n".join(f"- {one.fingerprint} · {one.check}{_at(one)}: {one.message[:MOST_OF_REST]}" for one in rest)
         blocks.append(f"## {len(rest)} more, in short\n{lines}")

@@ -256,6 +256,11 @@ def test_an_approval_stays_pending_through_crashes_until_it_is_answered():
     assert (story.run.rules, story.run.asking, story.run.pending_approvals) == (("bash(true)",), "", [])
 
 
+def test_a_denial_allows_nothing_from_now_on():
+    story = Story().begun().iteration().reply("t1:bash").ask("t1")
+    assert story.tell(ev.ApprovalDecided("a1", False, "anna", always="bash(rm)")).run.rules == ()
+
+
 def test_nobody_is_waited_for_once_a_run_has_ended():
     story = Story().begun().iteration().reply("t1:bash").ask("t1").tell(ev.StopAsked("anna"))
     assert (story.run.asking, story.run.asking_for) == ("", "")

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from loopdeck.core import events as ev
 from loopdeck.core.conversation import Part, Text
-from loopdeck.core.findings import Finding, finding
+from loopdeck.core.findings import Finding, Severity, finding
 from loopdeck.core.prompt import MOST_EVIDENCE, MOST_FINDINGS, findings_text, instruction, message, system_parts, version
 from loopdeck.core.spec import LoopSpec, SchemaCheck, ScopeCheck, Workspace
 from tests.core.make import Story, check, loop, verdict
@@ -143,6 +143,13 @@ def test_beyond_the_limit_findings_are_told_in_a_line_each():
     last = many[-1]
     assert text.endswith(f"- {last.fingerprint} · tests at `a.py:{MOST_FINDINGS + 3}`: {last.message}")
     assert "more, in short" not in findings_text(many[:MOST_FINDINGS])
+
+
+def test_the_gravest_findings_come_first_and_others_stay_in_their_order():
+    severities: list[Severity] = ["minor", "major", "blocker", "major"]
+    many = [finding("t", "t", f"wrong {'x' * n}.", severity=severity) for n, severity in enumerate(severities)]
+    told = findings_text(many)
+    assert sorted(many, key=lambda one: told.index(one.message)) == [many[2], many[1], many[3], many[0]]
 
 
 @pytest.mark.req("S2-094")

@@ -76,13 +76,13 @@ def test_a_busy_provider_is_waited_out_for_as_long_as_it_takes():
 def test_every_reason_limit_and_detector_is_reached():
     reasons: Counter[str | None] = Counter()
     limits, detectors = set(), set()
-    for seed in range(1500):
+    for seed in range(900):
         run = lived(seed).run
         reasons[run.reason] += 1
         limits.add(run.limit)
         detectors.add(run.detector)
     assert set(reasons) == {"done", "max_iterations", "budget", "no_progress", "human", "error"}
-    assert min(reasons.values()) >= 10
+    assert min(reasons.values()) >= 5
     assert limits == {"", "cost_usd", "tokens", "wall_s", "tool_calls_per_iteration"}
     assert detectors == {"", "same_findings", "plateau", "same_work", "no_change"}
 
