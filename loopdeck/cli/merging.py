@@ -31,11 +31,11 @@ from loopdeck.git.pool import Pool
 from loopdeck.git.tree import trailers
 from loopdeck.sandbox.environment import environment
 from loopdeck.sandbox.plain import PlainDoor
+from loopdeck.store.deckfiles import FOLDER, loop_dir
 from loopdeck.store.frozen import Frozen, thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.locks import Mutex
 from loopdeck.store.loopfolder import REPORT, STATE, LoopFolder
-from loopdeck.store.specs import FOLDER, loop_dir
 from loopdeck.store.state import LoopState
 
 _PATIENCE_S = 5.0

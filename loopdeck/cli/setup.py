@@ -17,6 +17,7 @@ from loopdeck.core.usage import dollars
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError, WorkspaceError
 from loopdeck.store import specs
+from loopdeck.store.deckfiles import DECK, FOLDER, LOOPS, loop_dir
 
 _LOOP = "loop.toml"
 
@@ -28,11 +29,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _init(deck: Deck, options: argparse.Namespace) -> int:
-    files = _write(deck.root, {specs.DECK: shipped.deck_template()}, skip=True)
+    files = _write(deck.root, {DECK: shipped.deck_template()}, skip=True)
     if options.json:
         out.document({"deck": str(deck.root), "home": str(deck.home.path), "files": files})
         return 0
-    out.say(f"made {files[0]}" if files else f"{specs.DECK} is there already; nothing was changed")
+    out.say(f"made {files[0]}" if files else f"{DECK} is there already; nothing was changed")
     if not deck.loops():
         out.say(f"\nNext: `loopdeck new NAME --template T`, T one of {', '.join(shipped.templates())}.")
         out.say("`loopdeck doctor` says what this machine offers, `loopdeck demo` shows loops at work.")
@@ -45,8 +46,8 @@ def _new(deck: Deck, options: argparse.Namespace) -> int:
     name: str = options.name
     if complaint := loop_name(name):
         raise UsageError(complaint[0], remedy=complaint[1])
-    folder = specs.loop_dir(deck.root, name)
-    shown = f"{specs.LOOPS}/{name}"
+    folder = loop_dir(deck.root, name)
+    shown = f"{LOOPS}/{name}"
     if folder.exists() or folder.is_symlink():
         raise UsageError(f"there is a loop '{name}' already", where=shown, remedy="Take another name, or edit what is there.")
     made = {f"{shown}/{file}": text for file, text in shipped.template(options.template, {"loop": name}).items()}
@@ -68,7 +69,7 @@ def _new(deck: Deck, options: argparse.Namespace) -> int:
 def _skills(root: Path, text: str) -> dict[str, str]:
     """The shipped skills that the loop file `text` names and the repository lacks."""
     lacking = set(tomllib.loads(text).get("skills", ())) - set(specs.find_skills(root).found)
-    return {f"{specs.FOLDER}/skills/{name}/{file}": text for name in sorted(lacking) for file, text in shipped.skill(name).items()}
+    return {f"{FOLDER}/skills/{name}/{file}": text for name in sorted(lacking) for file, text in shipped.skill(name).items()}
 
 
 def _say_steps(spec: LoopSpec, shown: str, text: str) -> None:

@@ -7,11 +7,8 @@ import argparse
 from collections import Counter
 
 from loopdeck.cli import here, out
-from loopdeck.core import memory
-from loopdeck.core.tables import nearest
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError
-from loopdeck.store import specs
 from loopdeck.store.state import LoopState, Version
 
 _SHOWN = 40
@@ -21,15 +18,15 @@ def run(options: argparse.Namespace) -> int:
     """Print it, its history, or open it in an editor."""
     deck = here.deck()
     loop = _known(deck, options.loop)
-    state = LoopState(deck.home.state_dir(loop), initial=_initial(deck, loop))
-    if options.edit:
-        from loopdeck.cli.edit import edit
-
-        return edit(deck, loop, state, as_json=options.json)
+    state = LoopState(deck.home.state_dir(loop))
     if options.history:
         return _history(loop, state, options.json)
     now = state.peek()
     text = _initial(deck, loop) if now is None else now.text
+    if options.edit:
+        from loopdeck.cli.edit import edit
+
+        return edit(deck, loop, LoopState(deck.home.state_dir(loop), initial=text), as_json=options.json)
     if options.json:
         out.document(
             {"loop": loop, "path": str(state.path), "exists": now is not None, "hash": now.hash if now else None, "text": text}
@@ -46,12 +43,18 @@ def _known(deck: Deck, loop: str) -> str:
     known = tuple(dict.fromkeys((*deck.loops(), *deck.home.loops())))
     if loop in known:
         return loop
+    from loopdeck.core.tables import nearest
+
     there = f"Loops here: {', '.join(known)}." if known else "There are none yet; make one with `loopdeck new NAME`."
     raise UsageError(f"there is no loop '{loop}'", where=str(deck.root), remedy=nearest(loop, known) or there)
 
 
 def _initial(deck: Deck, loop: str) -> str:
     """What the state starts from."""
+    # Only before the first run: what a loop file means takes a while to import.
+    from loopdeck.core import memory
+    from loopdeck.store import specs
+
     reading = specs.load_loop(deck.root, loop)
     goal = reading.spec.goal if reading.spec is not None else ""
     return specs.initial_state(deck.root, loop) or memory.initial(loop, goal)

@@ -17,7 +17,8 @@ from loopdeck.deck import reading
 from loopdeck.deck.view import RunView, document, idle_document
 from loopdeck.errors import UsageError
 from loopdeck.git.repository import Repository, find
-from loopdeck.store import inbox, specs
+from loopdeck.store import inbox
+from loopdeck.store.deckfiles import list_loops
 from loopdeck.store.layout import DeckHome, RunPaths, deck_home
 
 
@@ -46,7 +47,7 @@ class Deck:
 
     def loops(self) -> tuple[str, ...]:
         """Names of all loops there are files of, in order."""
-        return specs.list_loops(self.root)
+        return list_loops(self.root)
 
     def view(self, paths: RunPaths) -> RunView:
         """One run as it is now."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loopdeck.core.run import Run
 from loopdeck.deck.view import RunView, Seen, view
-from loopdeck.store import lease, specs
+from loopdeck.store import lease
 from loopdeck.store.folded import load_run
 from loopdeck.store.layout import RunPaths
 
@@ -38,5 +38,8 @@ def _age(paths: RunPaths) -> float:
 def _changed(run: Run, root: Path) -> bool:
     if run.status == "ended" or not run.spec_hash:
         return False
+    # What a loop file means takes longer to import than all the rest of looking.
+    from loopdeck.store import specs
+
     spec = specs.load_loop(root, run.loop).spec
     return spec is None or specs.hash_of(spec) != run.spec_hash

@@ -13,6 +13,7 @@ from loopdeck.core.shapes import loop_name
 from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.core.tables import nearest
 from loopdeck.errors import UsageError
+from loopdeck.store.deckfiles import DECK, FOLDER, LOOP_FILE, LOOPS, list_loops, loop_dir
 from loopdeck.store.frozen import Frozen, exit_hash_of, freeze, harness_of, hash_of, thaw
 from loopdeck.store.skills import Skill, Skills, find_skills
 from loopdeck.store.texts import is_there, read_text
@@ -37,15 +38,7 @@ __all__ = [
     "thaw",
 ]
 
-FOLDER = ".loopdeck"
-DECK = f"{FOLDER}/deck.toml"
-LOOPS = f"{FOLDER}/loops"
-_LOOP, _PROMPT, _STATE = "loop.toml", "PROMPT.md", "STATE.initial.md"
-
-
-def loop_dir(root: Path, name: str) -> Path:
-    """The folder of the loop `name`."""
-    return root / LOOPS / name
+_PROMPT, _STATE = "PROMPT.md", "STATE.initial.md"
 
 
 def load_deck(root: Path) -> DeckFile:
@@ -56,26 +49,17 @@ def load_deck(root: Path) -> DeckFile:
     return DeckFile(problems=(text,)) if isinstance(text, Problem) else read_deck(text, DECK)[0]
 
 
-def list_loops(root: Path) -> tuple[str, ...]:
-    """The names of all folders that hold a loop.toml, readable or not, in order."""
-    try:
-        folders = sorted((root / LOOPS).iterdir())
-    except OSError:
-        return ()
-    return tuple(folder.name for folder in folders if is_there(folder / _LOOP))
-
-
 def load_loop(root: Path, name: str, *, deck: DeckFile | None = None, allow_self_grading: bool = False) -> Reading:
     """The loop `name` of the repository at `root`, with every problem of its files; `deck` saves reading deck.toml again.
 
     Never raises: a loop that isn't there, or can't be read, is a problem too.
     """
-    file = f"{LOOPS}/{name}/{_LOOP}"
+    file = f"{LOOPS}/{name}/{LOOP_FILE}"
     if complaint := loop_name(name):
         return Reading(None).also(Problem(file, 1, *complaint))
     if not is_there(root / file):
         return Reading(None).also(_no_loop(root, name, file))
-    text, prompt, *others = (_optional(root, f"{LOOPS}/{name}/{part}") for part in (_LOOP, _PROMPT, _STATE))
+    text, prompt, *others = (_optional(root, f"{LOOPS}/{name}/{part}") for part in (LOOP_FILE, _PROMPT, _STATE))
     unread = [one for one in (text, prompt, *others) if isinstance(one, Problem)]
     if isinstance(text, Problem):
         return Reading(None).also(*unread)
