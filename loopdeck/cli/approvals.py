@@ -5,7 +5,6 @@ import json
 
 from loopdeck.cli import here, out
 from loopdeck.core.commands import Decide
-from loopdeck.core.gaterules import parse_rule
 from loopdeck.core.run import Approval
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.view import RunView
@@ -100,6 +99,11 @@ def _edited(text: str) -> str:
 
 
 def _rule(text: str) -> str:
-    if text:
-        parse_rule(text)
+    if not text:
+        return ""
+    # What a rule may look like takes a while to import, and is seldom asked.
+    from loopdeck.core.shapes import rule
+
+    if complaint := rule(text):
+        raise UsageError(f"--always {complaint[0]}", remedy=complaint[1])
     return text

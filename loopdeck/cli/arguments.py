@@ -38,7 +38,10 @@ def _why(parser: argparse.ArgumentParser) -> None:
 
 
 def _option(*names: str, **keywords: object) -> Add:
-    return lambda parser: parser.add_argument(*names, **keywords) and None  # type: ignore[arg-type,func-returns-value]
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(*names, **keywords)  # type: ignore[arg-type]  # argparse checks them itself
+
+    return add
 
 
 _START = _words(

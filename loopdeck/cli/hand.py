@@ -8,8 +8,9 @@ from loopdeck.core import commands as cmd
 from loopdeck.core.hand import changed
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import launch
-from loopdeck.deck.view import RunView
+from loopdeck.deck.view import RunView, document, waiting_for
 from loopdeck.errors import LoopdeckError, UsageError
+from loopdeck.store.layout import RunPaths
 
 PATIENCE_S = 20.0
 """How long a verb waits for the runner to take up its command."""
@@ -19,17 +20,18 @@ _LOOK_S = 0.03
 def run(options: argparse.Namespace) -> int:
     """Send one command and wait until the run has taken it up."""
     deck = here.deck()
-    one = deck.view(deck.resolve(options.run))
+    paths = deck.resolve(options.run)
+    one = deck.view(paths)
     if one.status == "ended" and one.reason != "lost":
         raise UsageError(f"the run has ended: {one.reason}", where=one.run.id, remedy="Start another with `loopdeck start`.")
     command = _command(options, one, here.operator())
-    name = deck.send(one, command)
+    name = deck.send(paths, command)
     if not one.live:
         if not isinstance(command, cmd.Resume | cmd.Kill):
             out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on, and takes this up first")
             return 0
-        launch(deck, one)
-    return _taken(deck, one, name, command, options.json)
+        launch(paths)
+    return _taken(deck, paths, name, command, options.json)
 
 
 def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:
@@ -55,28 +57,27 @@ def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:
             return cmd.Judge(by=by, at=at, check=options.check, passed=options.grade == "pass", why=options.why)
 
 
-def _taken(deck: Deck, one: RunView, name: str, command: cmd.Command, as_json: bool) -> int:
+def _taken(deck: Deck, paths: RunPaths, name: str, command: cmd.Command, as_json: bool) -> int:
     """Wait until the command's effect can be seen, and say what it was."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        now = deck.view(deck.paths(one))
+        now = deck.view(paths)
         if name in now.run.commands and _settled(command, now):
             refused = now.run.refused.get(name, "")
             if refused:
                 raise UsageError(refused, where=now.run.id)
-            _say(deck, now, as_json)
+            _say(now, as_json)
             return 0
         time.sleep(_LOOK_S)
-    raise LoopdeckError("its runner has not taken it up yet", where=one.run.id, remedy="It will as soon as it can; see `loopdeck status`.")
+    remedy = "It will as soon as it can; see `loopdeck status`."
+    raise LoopdeckError("its runner has not taken it up yet", where=paths.run, remedy=remedy)
 
 
 def _settled(command: cmd.Command, now: RunView) -> bool:
     return now.status == "ended" and not now.live if isinstance(command, cmd.Kill) else True
 
 
-def _say(deck: Deck, now: RunView, as_json: bool) -> None:
-    from loopdeck.deck.view import document, waiting_for
-
+def _say(now: RunView, as_json: bool) -> None:
     if as_json:
         out.document(document(now))
         return

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ def say(text: str = "") -> None:
     sys.stdout.write(clean(text) + "\n")
 
 
-def document(value: Any) -> None:
+def document(value: object) -> None:
     """Print one JSON document on one line, at once; all but ASCII is escaped, so that it is safe on a terminal too."""
     sys.stdout.write(json.dumps(msgspec.to_builtins(value)).replace("\x7f", "\\u007f") + "\n")
     sys.stdout.flush()
