@@ -14,7 +14,6 @@ import os
 import resource
 import signal
 import threading
-import time
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ HAS_PROC = Path("/proc/self/stat").exists()
 _SUBREAPER = 36
 _COMMAND_BITS = 29
 _TAG = 1 << 61
-_KILL_ROUNDS_S = 10.0
 _spawning = threading.Lock()
 
 
@@ -170,6 +168,14 @@ def send(one: Process, number: signal.Signals) -> None:
             os.close(handle)
 
 
+def in_group(pid: int, group: int) -> bool:
+    """True if the process is in that process group."""
+    try:
+        return os.getpgid(pid) == group
+    except (ProcessLookupError, PermissionError):
+        return False
+
+
 def members(mark: Mark, seeds: Iterable[Process] = ()) -> dict[int, Process]:
     """Every process that carries `mark`, is one of `seeds`, or descends from one of these; zombies too, this process never."""
     table = {one.pid: one for pid in _pids() if (one := process(pid))}
@@ -187,30 +193,25 @@ def members(mark: Mark, seeds: Iterable[Process] = ()) -> dict[int, Process]:
     return {pid: table[pid] for pid in found}
 
 
-def adopted(mark: Mark, known: int) -> bool | None:
-    """True if a child of this process other than `known` carries `mark`; None if its children can't be listed cheaply.
-
-    For a subreaper: once the first process of a command is dead, whatever it left behind is below such a child.
-    """
+def children(parent: int | None = None) -> list[int] | None:
+    """The children of a process (this one if none is given), dead ones too, newest first; None if they can't be listed cheaply."""
     try:
-        lists = [(task / "children").read_bytes() for task in (_PROC / "self" / "task").iterdir()]
+        lists = [(task / "children").read_bytes() for task in (_PROC / str(parent or "self") / "task").iterdir()]
     except OSError:
         return None
-    return any(mark.on(pid) for listed in lists for pid in map(int, listed.split()) if pid != known)
+    return sorted((int(pid) for listed in lists for pid in listed.split()), reverse=True)
 
 
-def reap(found: Iterable[Process], spared: int) -> None:
-    """Take the exit status of those of `found` that are dead children of ours, but for `spared`, whose status somebody waits for."""
-    for one in found:
-        if one.dead and one.pid != spared:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(one.pid, os.WNOHANG)
+def reap(pid: int) -> None:
+    """Take the exit status of a dead child of ours, if it is one."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 class Subreaper:
     """Orphans come to this process while any command runs, and go to init again when none does.
 
-    `works` says whether the kernel has agreed, so that `adopted` can be believed.
+    `works` says whether the kernel has agreed, so that what a command leaves is among `children`.
     """
 
     def __init__(self) -> None:
@@ -237,25 +238,3 @@ def _prctl(value: int) -> bool:
     import ctypes
 
     return bool(ctypes.CDLL(None).prctl(_SUBREAPER, value, 0, 0, 0) == 0)
-
-
-def sweep(run: str, *, patience_s: float = _KILL_ROUNDS_S) -> list[int]:
-    """Kill every process of every command of `run`, again and again until there is none; returns the numbers of those ended.
-
-    For whoever kills a runner: what it had started must not outlive it. What is still there after `patience_s` seconds (a process
-    that the kernel holds) is left, so call `members(Mark(run))` to see whether any is.
-    """
-    mark = Mark(run)
-    ended: dict[int, Process] = {}
-    until = time.monotonic() + patience_s
-    while time.monotonic() < until:
-        found = members(mark, ended.values())
-        reap(found.values(), 0)
-        alive = [one for one in found.values() if not one.dead]
-        if not alive:
-            break
-        for one in alive:
-            ended[one.pid] = one
-            send(one, signal.SIGKILL)
-        time.sleep(0.002)
-    return sorted(ended)

@@ -19,13 +19,14 @@ from collections.abc import Callable, Coroutine
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
 from loopdeck.sandbox.capture import Capture
+from loopdeck.sandbox.hunt import Hunt
 from loopdeck.sandbox.port import Command, Finished
 
 GRACE_S = 2.0
 _PIECE = 1 << 18
 _STUBBORN_S = 10.0
+_LOOKED_AT_EVERY_S = 1.0
 _subreaper = family.Subreaper()
-sweep = family.sweep
 
 OnOutput = Callable[[bytes], None]
 
@@ -158,23 +159,24 @@ class _Running:
 
     async def exit_or_timeout(self) -> None:
         """Wait for the first process to end, for as long as the command may take."""
-        if self._handle >= 0:
-            await asyncio.wait((self._exited,), timeout=self._timeout_s)
-        else:
-            await self._polled()
+        until = self._begun + self._timeout_s
+        while not self._exited.done() and (left := until - time.monotonic()) > 0:
+            await asyncio.wait((self._exited,), timeout=min(left, _LOOKED_AT_EVERY_S if self._handle >= 0 else 0.005))
+            if self._handle < 0 and self._over():
+                return
+            if not self._exited.done():
+                self._reap_orphans()
         if self._exited.done():
             self._exited.result()
         else:
             self._ended_by = "timeout"
 
-    async def _polled(self) -> None:
-        # Where there are no pidfds: look, without taking the status, and look again.
-        until = time.monotonic() + self._timeout_s
-        while not self._exited.done() and time.monotonic() < until:
-            if self._over():
-                self._exited.set_result(None)
-            else:
-                await asyncio.sleep(0.005)
+    def _reap_orphans(self) -> None:
+        # A command that makes daemons all day would fill the machine with their corpses.
+        for pid in family.children() or ():
+            one = family.process(pid)
+            if one is not None and one.dead and pid != self._process.pid and self._mark.on(pid):
+                family.reap(pid)
 
     async def end(self, grace_s: float) -> None:
         """End whatever is left, read the last of the output, take the status, let go of everything."""
@@ -198,32 +200,35 @@ class _Running:
         return now is None or now.dead
 
     def _childless(self) -> bool:
-        return _subreaper.works and family.adopted(self._mark, self._process.pid) is False
+        # Orphans come to us: once the first process is dead, whatever it left behind is below a child that carries the mark.
+        children = family.children() if _subreaper.works else None
+        return children is not None and not any(self._mark.on(pid) for pid in children if pid != self._process.pid)
 
     async def _end_all(self, grace_s: float) -> None:
-        if self._look():
+        found = family.members(self._mark, self._known.values())
+        self._known = {pid: one for pid, one in found.items() if not one.dead}
+        if self._known:
             self._signal(signal.SIGTERM)
             await self._until_gone(grace_s)
+        hunt = Hunt(self._mark, self._known, self._process.pid)
         until = time.monotonic() + _STUBBORN_S
-        while self._look():
+        while True:
+            # The group first: the kernel reaches all of it at once, so nobody in it can fork away from the signal.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            if hunt.over():
+                return
             if time.monotonic() > until:
-                left = ", ".join(str(pid) for pid in sorted(self._known))
+                left = ", ".join(map(str, hunt.left))
                 raise WorkspaceError(f"processes of a command could not be ended: {left}", remedy="The kernel holds them.")
-            self._signal(signal.SIGKILL)
             await asyncio.sleep(0.001)
 
-    def _look(self) -> bool:
-        found = family.members(self._mark, self._known.values())
-        family.reap(found.values(), self._process.pid)
-        self._known = {pid: one for pid, one in found.items() if not one.dead}
-        return bool(self._known)
-
     def _signal(self, number: signal.Signals) -> None:
-        # The group first: the kernel reaches all of it at once, so nobody in it can fork away from the signal.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
         for one in self._known.values():
-            family.send(one, number)
+            if not family.in_group(one.pid, self._process.pid):
+                family.send(one, number)
 
     async def _until_gone(self, grace_s: float) -> None:
         until = time.monotonic() + grace_s
