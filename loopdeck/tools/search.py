@@ -38,7 +38,7 @@ async def glob(given: Glob, context: ToolContext) -> ToolOutcome:
     shown = listing.paths[:MOST_PATHS]
     more = len(listing.paths) - len(shown)
     notes = [f"[{more} more; use a narrower pattern]"] if more else []
-    return ToolOutcome("\n".join([*shown, *notes, *_notes(listing)]) or "No file matches.")
+    return ToolOutcome("\n".join([*(shown or ["No file matches."]), *notes, *_notes(listing)]))
 
 
 def _notes(listing: Listing) -> list[str]:
@@ -61,7 +61,7 @@ async def grep(given: Grep, context: ToolContext) -> ToolOutcome:
     notes = [f"[more than {MOST_LINES} lines; use a narrower pattern, path or glob]"] if len(found) > MOST_LINES else []
     if _not_a_pattern(given.pattern):
         notes.append("[the pattern is not a regular expression and was searched as it stands]")
-    return ToolOutcome("\n".join([*found[:MOST_LINES], *notes, *_notes(listing)]) or "No line matches.")
+    return ToolOutcome("\n".join([*(found[:MOST_LINES] or ["No line matches."]), *notes, *_notes(listing)]))
 
 
 def _not_a_pattern(pattern: str) -> bool:
