@@ -98,8 +98,6 @@ def repeats(signatures: Sequence[str]) -> int:
     most = 0
     for length in range(1, _LONGEST_CYCLE + 1):
         cycle = list(signatures[-length:])
-        if len(cycle) < length or (length > 1 and len(set(cycle)) == 1):
-            continue
         times = 0
         end = len(signatures)
         while end >= length and list(signatures[end - length : end]) == cycle:

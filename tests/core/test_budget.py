@@ -161,6 +161,7 @@ def test_calls_side_by_side_never_pass_a_limit_together(calls, rates, max_cost):
         ({"max_cost": 10}, 0, Usage(), 9, ""),
         ({"max_cost": 10}, 0, Usage(), 10, "cost_usd"),
         ({"max_cost": 0}, 0, Usage(), 0, ""),
+        ({"max_cost": 1}, 0, Usage(), 1, "cost_usd"),
         ({"max_wall_s": 1.0, "max_tokens": 1, "max_cost": 1}, 1.0, Usage(1), 1, "wall_s"),
     ],
 )

@@ -249,6 +249,12 @@ def test_a_final_pass_is_no_excuse_once_its_ground_is_gone():
     assert story.step() == steps.StartIteration(3, False)
 
 
+def test_an_error_in_a_final_pass_whose_ground_is_gone_is_an_error():
+    story = story_of(check("tests"), check("style", "minor"), final_pass=True)
+    story.round(verdict(), verdict("style", "failed", "ugly", severity="minor")).iteration(final=True)
+    assert ending(changed(story, severity_floor="minor").fail("auth")).reason == "error"
+
+
 def test_a_final_pass_asked_for_while_the_run_lives_is_made():
     story = story_of().iteration().reply().made().judged(verdict())
     assert changed(story, final_pass=True).finished().step() == steps.StartIteration(2, True)

@@ -26,9 +26,12 @@ def test_phases_follow_each_other():
     story.tell(ev.WorkspacePrepared("/w", "b", "base", ("dirty",)))
     assert (story.run.phase, story.run.commit, story.run.notices) == ("deciding", "base", ["dirty"])
     assert story.iteration().run.phase == "maker"
-    assert story.reply().made().run.phase == "checks"
+    assert story.reply().run.iterations[0].turns == 1
+    assert story.made().run.phase == "checks"
     assert story.judged(verdict()).finished().run.phase == "deciding"
     assert story.ended().run.phase is None
+    run, stamps = story.run, {type(event): stamp.at for event, stamp in story.entries}
+    assert (run.queued_at, run.started_at, run.ended_at) == tuple(stamps[kind] for kind in (ev.RunQueued, ev.RunStarted, ev.RunEnded))
 
 
 # Money
@@ -172,6 +175,28 @@ def test_a_busy_provider_is_no_failure(failure, failures, patience):
     assert (run.failures, run.patience, run.fatal) == (failures, patience, None)
     assert run.retry is not None
     assert (run.retry.cause, run.retry.after, run.retry.attempt) == (failure, 7.0, 1)
+
+
+def test_a_session_is_handed_on_and_lost_by_no_failure():
+    story = Story().begun().iteration().reply()
+    assert story.fail().run.session == "after m1"
+    story.tell(ev.ModelCallSettled(story.reserve(), failure="cut", session="half of m3"))
+    assert story.run.session == "half of m3"
+    assert story.crash().run.session == "half of m3"
+    assert story.reply().run.session == "after m4"
+
+
+def test_what_ended_one_iteration_does_not_end_the_next():
+    story = Story().begun().iteration().reply("t1:bash").ran("t1").fail("context")
+    assert [story.run.fatal] == ["context"]
+    story.made("context").judged(verdict("tests", "failed", "no")).finished().iteration()
+    assert [story.run.fatal, story.run.maker_end] == [None, None]
+
+
+@pytest.mark.parametrize("event", [ev.StopAsked("anna"), ev.RunEnded("error"), ev.RunPaused("pause"), ev.WaitEnded()])
+def test_nothing_is_waited_out_any_more_after(event):
+    story = Story().begun().iteration().fail().tell(ev.WaitStarted("server", 9.0, "then", 1))
+    assert story.tell(event).run.wait is None
 
 
 def test_retries_are_forgotten_by_an_answer_only():

@@ -93,6 +93,11 @@ def test_after_a_pass_and_before_the_first_round_nothing_is_said():
     assert progress.signals(rounds(*[(BASE_DIGEST, 1.0, ())] * 5, passed=True), BASE_DIGEST, 1) == ()
 
 
+def test_failing_without_a_finding_is_a_plateau_and_no_repeated_finding():
+    told = rounds(*[(f"w{n}", 0.5, ()) for n in range(4)])
+    assert seen(told) == {"plateau": (3, "nudge")}
+
+
 # What is progress
 
 
