@@ -1,5 +1,7 @@
 """What a runner does next: the closed union of steps that `core.decide` returns, each carried out and answered by events."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from loopdeck.core.conversation import FailureKind
@@ -123,9 +125,9 @@ class AwaitPerson(Struct, frozen=True):
 
 
 class StandStill(Struct, frozen=True):
-    """Pause now; `cause` is `pause` or `hold`, `by` who wanted it."""
+    """Pause now; `by` who wanted it."""
 
-    cause: str
+    cause: Literal["pause", "hold"]
     by: str
 
 

@@ -112,8 +112,7 @@ class Life:
         await asyncio.Event().wait()
 
     def _stand_still(self, step: steps.StandStill) -> None:
-        cause = "hold" if step.cause == "hold" else "pause"
-        self._record.happened(ev.RunPaused(cause, step.by))
+        self._record.happened(ev.RunPaused(step.cause, step.by))
 
 
 _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
