@@ -90,6 +90,14 @@ class Front:
             time.sleep(0.05)
         return seen
 
+    def until_ended(self, loop: str, patience_s: float = 30) -> dict[str, Any]:
+        """Wait until the loop's newest run has ended, and give its entry."""
+        deadline = time.monotonic() + patience_s
+        while (seen := self.entry(loop))["status"] != "ended":
+            assert time.monotonic() < deadline, f"{loop} is still {seen['status']} ({seen['why']})"
+            time.sleep(0.05)
+        return seen
+
     def runners(self) -> list[psutil.Process]:
         """The runners of this home that live, and all that they have started."""
         found: list[psutil.Process] = []
@@ -106,7 +114,17 @@ class Front:
         for process in left:
             with suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(left, timeout=10)
+        deadline = time.monotonic() + 10
+        while any(_lives(process) for process in left) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def _lives(process: psutil.Process) -> bool:
+    # Who has been killed may wait a while as a zombie for init, which is nothing to wait for.
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 @contextmanager
