@@ -15,7 +15,7 @@ import resource
 import signal
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,6 @@ HAS_PROC = Path("/proc/self/stat").exists()
 _SUBREAPER = 36
 _COMMAND_BITS = 29
 _TAG = 1 << 61
-_spawning = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +46,17 @@ class Mark:
         command = zlib.crc32(self.command.encode()) & ((1 << _COMMAND_BITS) - 1) if self.command else 0
         return _TAG | zlib.crc32(self.run.encode("utf-8", "surrogateescape")) << _COMMAND_BITS | command
 
-    @contextlib.contextmanager
-    def inherited(self) -> Iterator[None]:
-        """Processes started in this block carry the limit. The block may not await."""
-        kind = getattr(resource, "RLIMIT_RTTIME", None)
-        if kind is None:
-            yield
+    def put_on(self, pid: int) -> None:
+        """Give a process that has just been started the limit, for all that it will start.
+
+        From outside, because a limit set on ourselves for the moment of the start would reach whatever other threads start then.
+        """
+        if not hasattr(resource, "prlimit"):
             return
-        with _spawning:
-            before = resource.getrlimit(kind)
-            try:
-                resource.setrlimit(kind, (self._number, before[1]))
-            except (ValueError, OSError):
-                yield  # a lower hard limit is in force: the environment has to do
-                return
-            try:
-                yield
-            finally:
-                resource.setrlimit(kind, before)
+        # Not ours to change (a program with other rights), or a lower hard limit is in force: the environment has to do.
+        with contextlib.suppress(OSError, ValueError):
+            hard = resource.prlimit(pid, resource.RLIMIT_RTTIME)[1]
+            resource.prlimit(pid, resource.RLIMIT_RTTIME, (self._number, hard))
 
     def on(self, pid: int) -> bool:
         """True if process `pid` carries the mark."""

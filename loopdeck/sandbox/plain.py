@@ -78,8 +78,7 @@ def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
                 stdin = stack.enter_context(tempfile.TemporaryFile())
                 stdin.write(command.stdin)
                 stdin.seek(0)
-            stack.enter_context(mark.inherited())
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
                 env={**command.env, **mark.environment},
@@ -89,6 +88,8 @@ def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
                 bufsize=0,
                 start_new_session=True,
             )
+            mark.put_on(process.pid)
+            return process
     except (OSError, ValueError, IndexError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         gone = not command.cwd.is_dir()

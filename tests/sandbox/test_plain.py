@@ -394,6 +394,21 @@ def test_a_process_with_somebody_elses_number_is_never_signalled(tmp_path):
         bystander.wait()
 
 
+def test_without_proc_and_pidfds_the_family_is_ended_as_well_as_can_be(tmp_path, monkeypatch):
+    # As on systems that have neither; descendants and the environment have to do.
+    monkeypatch.setattr(family, "HAS_PROC", False)
+    monkeypatch.setattr(family, "_PROC", tmp_path / "no-proc")
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    monkeypatch.delattr(resource, "prlimit", raising=False)
+    finished = asyncio.run(door().run(script("echo out; exit 4", tmp_path)))
+    assert (finished.exit_code, finished.output) == (4, b"out\n")
+    left = asyncio.run(door().run(script("sleep 60 & echo $!", tmp_path)))
+    late = asyncio.run(door().run(script("setsid sleep 60 & echo $!; sleep 60", tmp_path, timeout_s=0.3)))
+    assert late.ended_by == "timeout"
+    assert not alive(int(left.text))
+    assert not alive(int(late.text))
+
+
 def test_a_command_costs_little(tmp_path):
     async def timed() -> list[float]:
         plain = door()
