@@ -219,7 +219,9 @@ def test_a_part_that_did_not_come_to_its_own_end_is_reported_once_and_is_no_more
     story = graded(how=how, max_tool_calls=3)
     assert story.step() == steps.ReportMaker(harness.MAKER)
     said = harness.report(story.run, harness.MAKER)
-    assert (said.kind, said.outcome, said.severity, len(said.findings)) == ("tools", "failed", "minor", 1)
+    assert (said.kind, said.outcome, said.severity, said.score) == ("tools", "failed", "minor", 0.0)
+    assert [(one.check, one.criterion, one.severity) for one in said.findings] == [("maker", how, "minor")]
+    assert said.findings[0].message != "it did not finish", "each way says what it was"
     story.judged(said)
     assert story.step() == steps.RunCheck("tests")
     assert finishing(story.judged(verdict())).passed

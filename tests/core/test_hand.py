@@ -110,6 +110,12 @@ def test_resume_settles_a_state_that_clashed_with_what_is_on_disk():
     assert answer(story.run, "c1", cmd.Resume(by=BY), "disk")[0] == ev.StateSettled("disk", BY, command="c1")
 
 
+def test_a_verdict_is_taken_for_the_check_that_waits_for_it_and_no_other():
+    for story, name in ((posed("asking a verdict"), "tests"), (posed("asking"), "look"), (posed("running"), "look")):
+        (refused,) = answer(story.run, "c1", cmd.Judge(by=BY, check=name, passed=True), "s")
+        assert refused == ev.CommandTaken("c1", "judge", BY, f"no verdict of '{name}' is awaited")
+
+
 def test_an_approval_is_answered_once_and_by_its_name():
     story = posed("asking")
     (refused,) = answer(story.run, "c0", cmd.Decide(by=BY, approval="a9", approved=True), "s")
@@ -169,6 +175,13 @@ def test_what_is_no_setting_or_no_value_is_refused_and_changes_nothing(key, valu
     (taken,) = answer(story.run, "c1", cmd.Set(by=BY, key=key, value=value), "s")
     assert isinstance(taken, ev.CommandTaken)
     assert taken.refused
+
+
+def test_a_key_that_can_not_be_set_is_told_from_a_value_that_makes_no_sense():
+    with pytest.raises(UsageError, match="'goal' can't be set on a live run"):
+        changed(START, "goal", "x")
+    with pytest.raises(UsageError, match="'x' is no value for max_tokens"):
+        changed(START, "exit.max_tokens", "x")
 
 
 @given(st.sampled_from(KEYS), st.text(max_size=30))
