@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from loopdeck.core import events as ev
 from loopdeck.core import lifecycle
+from loopdeck.core.charge import charge, charge_unsettled
 from loopdeck.core.conversation import PATIENT, RETRYABLE
 from loopdeck.core.happening import Commanded
-from loopdeck.core.run import Approval, Call, Iteration, Reservation, Retry, Run, Spend, Wait
+from loopdeck.core.run import Approval, Call, Iteration, Reservation, Retry, Run, Wait
 from loopdeck.core.unknown import Unknown
-from loopdeck.core.usage import Certainty, Usage
 from loopdeck.errors import Bug
 
 
@@ -63,7 +63,7 @@ def _queued(run: Run, event: ev.RunQueued, stamp: Stamp) -> None:
 
 def _runner(run: Run, event: ev.RunnerStarted, stamp: Stamp) -> None:
     run.pid, run.life = event.pid, event.life
-    _charge_unsettled(run)
+    charge_unsettled(run)
 
 
 def _started(run: Run, event: ev.RunStarted, stamp: Stamp) -> None:
@@ -86,7 +86,7 @@ def _ended(run: Run, event: ev.RunEnded, stamp: Stamp) -> None:
     run.phase = None
     run.wait = None
     run.asking = run.asking_for = ""
-    _charge_unsettled(run)
+    charge_unsettled(run)
 
 
 # An iteration
@@ -116,7 +116,7 @@ def _settled(run: Run, event: ev.ModelCallSettled, stamp: Stamp) -> None:
     reservation = run.reserved.get(event.call)
     if reservation is None:
         return
-    _charge(run, event.call, event.usage, event.cost, event.certainty)
+    charge(run, event.call, event.usage, event.cost, event.certainty)
     if reservation.role != "maker":
         return
     if event.failure is not None:
@@ -159,34 +159,6 @@ def _failed(run: Run, event: ev.ModelCallSettled) -> None:
 
 def _limit(run: Run, event: ev.LimitReached, stamp: Stamp) -> None:
     run.no_room = event.limit
-
-
-def _charge_unsettled(run: Run) -> None:
-    for call, reservation in list(run.reserved.items()):
-        bound = Usage(input=reservation.input_bound, output=reservation.output_cap)
-        _charge(run, call, bound, reservation.cost, "estimated")
-
-
-def _charge(run: Run, call: str, usage: Usage, cost: int | None, certainty: Certainty) -> None:
-    reservation = run.reserved.pop(call)
-    spends = [run.spend]
-    if run.iterations:
-        spends.append(run.iterations[-1].spend)
-        if reservation.role == "check":
-            spends.append(run.iterations[-1].check_spend)
-    for spend in spends:
-        _add(spend, usage, cost, certainty)
-
-
-def _add(spend: Spend, usage: Usage, cost: int | None, certainty: Certainty) -> None:
-    spend.usage += usage
-    spend.model_calls += 1
-    if cost is None:
-        spend.unpriced = spend.unpriced or usage.tokens > 0
-    else:
-        spend.cost += cost
-    if certainty == "estimated" or (certainty == "priced" and spend.certainty == "metered"):
-        spend.certainty = certainty
 
 
 def _waiting(run: Run, event: ev.WaitStarted, stamp: Stamp) -> None:
