@@ -4,6 +4,7 @@ Invariant: a preview touches no ref and no file, and what is merged later is the
 run on before), or nothing. A discarded branch stays reachable below `refs/loopdeck/discarded/`.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -123,6 +124,9 @@ def discard(repo: Repository, branch: str, worktree: Worktree | None = None) -> 
     ref = ""
     if shown and shown[0] == f"refs/heads/{branch}":
         commit, place = shown[1], shown[2]
+        if (repo.git_dir / "HEAD").read_bytes().rstrip() == os.fsencode(f"ref: refs/heads/{branch}"):
+            # Git names only one place that has it checked out, and may name the run's.
+            place, worktree = str(repo.root), None
         if place and (worktree is None or Path(place) != worktree.path):
             raise WorkspaceError(f"the branch {branch} is checked out", where=place, remedy="Check out another one there first.")
         ref = f"{refs.PREFIX}discarded/{branch}"
