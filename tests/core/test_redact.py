@@ -5,6 +5,7 @@ import time
 import urllib.parse
 import uuid
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -283,3 +284,13 @@ def test_no_text_takes_more_than_linear_time():
         redactor.raw(piece * (200_000 // len(piece)))
         redactor(b'"' + piece * (200_000 // len(piece)) + b'"')
         assert time.perf_counter() - before < 4, piece
+
+
+def test_a_writers_buffer_is_as_good_as_bytes_and_can_grow_afterwards():
+    redactor = Redactor(["correct-horse-battery-staple", "sh0rt-one"])
+    buffer: Any = bytearray(b'{"ok": 1}')
+    assert redactor(buffer) is buffer
+    buffer += b"\n"
+    buffer[:] = b'{"a": "sh0rt-one", "b": "correct-horse-battery-staple"}'
+    assert redactor(buffer) == b'{"a": "[redacted:secret]", "b": "[redacted:secret]"}'
+    buffer += b"\n"
