@@ -109,7 +109,9 @@ class _Kind(Struct, gc=False):
     kind: str
 
 
-encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+encode_into = _encoder.encode_into
 _loosely = msgspec.json.Decoder(_Loose).decode
 _kind_of = msgspec.json.Decoder(_Kind).decode
 
@@ -129,7 +131,7 @@ def plain(encoded: bytes) -> bytes:
     return _UNSAFE.sub(_escape, encoded.decode()).encode()
 
 
-def link_of(data: bytes) -> str:
+def link_of(data: bytes | bytearray) -> str:
     """The `prev` of the line after `data`."""
     return sha256(data).hexdigest()[:LINK]
 

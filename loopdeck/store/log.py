@@ -27,6 +27,7 @@ from loopdeck.store.lines import (
     LogFormat,
     Mark,
     encode,
+    encode_into,
     epoch_and_link,
     lines_of,
     link_of,
@@ -37,6 +38,8 @@ from loopdeck.store.reading import CHUNK, batches
 Redact = Callable[[bytes], bytes]
 """Takes credentials out of encoded JSON; gives the same object back if there were none."""
 
+_write = os.write
+
 
 class LogWriter(Generic[E]):
     """The only writer of a log. Not for several threads.
@@ -44,7 +47,21 @@ class LogWriter(Generic[E]):
     `cut` is how many bytes opening took away: what a crash had left of a line.
     """
 
-    __slots__ = ("_ahead", "_crc", "_dead", "_descriptor", "_epoch", "_form", "_linked_at", "_path", "_prev", "_redact", "_seq", "cut")
+    __slots__ = (
+        "_ahead",
+        "_crc",
+        "_dead",
+        "_descriptor",
+        "_epoch",
+        "_form",
+        "_line",
+        "_linked_at",
+        "_path",
+        "_prev",
+        "_redact",
+        "_seq",
+        "cut",
+    )
 
     def __init__(self, form: LogFormat[E], path: Path, descriptor: int, epoch: int, redact: Redact) -> None:
         self.cut = 0
@@ -55,6 +72,8 @@ class LogWriter(Generic[E]):
         self._redact = redact
         self._dead = ""
         self._seq = self._crc = self._ahead = 0
+        # One buffer for all lines, since to make room for each takes as long as to encode it. To the redactor it is as good as bytes.
+        self._line: Any = bytearray()
         # The link that the next line will carry (none if empty), and where the last line with one begins.
         self._prev = NO_LINK
         self._linked_at = 0
@@ -94,28 +113,31 @@ class LogWriter(Generic[E]):
         size = os.fstat(self._descriptor).st_size
         return Mark(size, self._seq + self._ahead, self._seq, self._epoch, self._crc)
 
-    def append(self, event: E | Unknown, *, at: str, clock: float, durable: bool = False) -> int:
+    def append(self, event: E, *, at: str, clock: float, durable: bool = False) -> int:
         """Write one event and give its `seq`. `at` is UTC, RFC 3339; `clock` in active seconds; `durable` waits for the disk.
 
+        An event of a kind unknown to this version is written with `append_many`.
         Raises StoreError: then the event is not in the log, unless it was a sync that failed, after which nothing can be written.
         """
         # This is the hot path of every run: written out in one piece, since a call costs as much as the checksum.
         seq = self._seq
         prev = self._prev
+        line = self._line
         try:
-            raw = encode(
-                LinkedEnvelope(seq, at, clock, self._epoch, prev, event) if prev else Envelope(seq, at, clock, self._epoch, event)
-            )
+            if prev:
+                encode_into(LinkedEnvelope(seq, at, clock, self._epoch, prev, event), line)
+            else:
+                encode_into(Envelope(seq, at, clock, self._epoch, event), line)
         except UnicodeEncodeError:
-            raw = self._carefully(event, at, clock, seq, prev)
-        if self._redact(raw) is not raw or not raw.isascii() or type(event) is Unknown:
-            raw = self._carefully(event, at, clock, seq, prev)
-        head = raw[:-1]
-        crc = crc32(head, self._crc)
+            line[:] = self._carefully(event, at, clock, seq, prev)
+        if self._redact(line) is not line or not line.isascii():
+            line[:] = self._carefully(event, at, clock, seq, prev)
+        del line[-1]
+        crc = crc32(line, self._crc)
         tail = b',"crc":"%08x"}\n' % crc
-        line = head + tail
+        line += tail
         try:
-            written = os.write(self._descriptor, line)
+            written = _write(self._descriptor, line)
         except OSError as error:
             raise self._refused(error) from error
         if written != len(line):
@@ -144,7 +166,7 @@ class LogWriter(Generic[E]):
             lines.append(line)
         data = b"".join(lines)
         try:
-            written = os.write(self._descriptor, data)
+            written = _write(self._descriptor, data)
         except OSError as error:
             raise self._refused(error) from error
         if written != len(data):
@@ -193,7 +215,7 @@ class LogWriter(Generic[E]):
         raw = msgspec.Raw(body)
         return encode(LinkedEnvelope(seq, at, clock, self._epoch, prev, raw) if prev else Envelope(seq, at, clock, self._epoch, raw))
 
-    def _linked(self, line: bytes) -> None:
+    def _linked(self, line: bytes | bytearray) -> None:
         """`line`, just written, was the last that carries a link."""
         if self._form.linked:
             self._prev = link_of(line)

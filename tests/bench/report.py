@@ -28,6 +28,12 @@ def goal(number: int, name: str, measured: float, minimum: float, extreme: float
     assert met, f"goal {number} {name}: {measured:.4g} is not {sign} {minimum:g}"
 
 
+def say(text: str) -> None:
+    """Print figures that explain a goal's."""
+    # The figures are the very output of a bench.
+    print(f"\n  {text}", end="")  # noqa: T201
+
+
 def rounds(times: int, *ways: Callable[[], float]) -> list[float]:
     """The median of `times` results of each of `ways`, taken in turns, so that a slow moment hits all of them."""
     results: list[list[float]] = [[] for _ in ways]

@@ -77,8 +77,16 @@ def written(form: LogFormat[Any], path: Path, events: Iterable[Any], *, epoch: i
     """Append `events` to the log at `path` in one life."""
     writer = LogWriter.opened(form, path, epoch, unchanged)
     for number, event in enumerate(events):
-        writer.append(event, at=AT, clock=number / 8)
+        add(writer, event, number / 8)
     writer.close()
+
+
+def add(writer: LogWriter[Any], event: Any, clock: float) -> None:
+    """Append an event of any kind."""
+    if isinstance(event, Unknown):
+        writer.append_many([event], at=AT, clock=clock)
+    else:
+        writer.append(event, at=AT, clock=clock)
 
 
 def journal_at(path: Path, events: Sequence[ev.AnyEvent] | None = None, *, epoch: int = 1) -> list[ev.AnyEvent]:
@@ -86,6 +94,6 @@ def journal_at(path: Path, events: Sequence[ev.AnyEvent] | None = None, *, epoch
     events = journal_events() if events is None else list(events)
     writer = JournalWriter.open(path, epoch, unchanged)
     for number, event in enumerate(events):
-        writer.append(event, at=AT, clock=number / 8)
+        add(writer, event, number / 8)
     writer.close()
     return list(events)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import events as ev
+from loopdeck.core import trace as tr
 from loopdeck.core.redact import Redactor
 from loopdeck.core.unknown import Unknown
 from loopdeck.errors import Bug, StoreError
@@ -118,6 +119,20 @@ def test_secrets_are_taken_out_before_the_write(tmp_path):
     assert verify_journal(path).damage is None
 
 
+def test_credentials_never_seen_before_are_taken_out_too(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    token = "ghp_" + "a1B2c3D4e5F6" * 3
+    writer = JournalWriter.open(path, 1, Redactor())
+    for text in (token, f"export GH={token} done", "plain"):
+        writer.append(note(text), at=AT, clock=0.0)
+    writer.close()
+    assert token.encode() not in path.read_bytes()
+    events = [entry.event for entry in read_journal(path).entries]
+    assert len(events) == 3
+    assert events[2] == note("plain")
+    assert verify_journal(path).damage is None
+
+
 def test_a_secret_that_looks_like_an_envelope_leaves_it_alone(tmp_path):
     path = tmp_path / "journal.jsonl"
     writer = JournalWriter.open(path, 1, Redactor(["0000000000000000", AT]))
@@ -173,7 +188,7 @@ def test_a_trace_is_linked_where_lives_begin_and_at_seals(tmp_path, lives):
         for number, sealed in enumerate(life):
             if sealed:
                 writer.seal()
-            writer.append(trace_events(1)[0], at=AT, clock=0.0)
+            writer.append(tr.Noted(1, "x"), at=AT, clock=0.0)
             expected.append(sealed or number == 0)
         writer.close()
     lines = path.read_text().splitlines() if path.exists() else []
@@ -356,6 +371,7 @@ import resource, sys
 from pathlib import Path
 from typing import Any
 from loopdeck.core import events as ev
+from loopdeck.core import trace as tr
 from loopdeck.errors import StoreError
 from loopdeck.store.journal import JournalWriter
 path, limit, grouped = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "grouped"

@@ -17,7 +17,7 @@ from loopdeck.store.layout import RunPaths
 from loopdeck.store.lines import START
 from loopdeck.store.trace import TRACE, TraceWriter, last_of_trace, tail_trace, window_on_trace
 from loopdeck.store.window import BLOCK
-from tests.store.samples import AT, journal_at, journal_events, trace_events, unchanged, written
+from tests.store.samples import AT, add, journal_at, journal_events, trace_events, unchanged, written
 
 
 def note(text):
@@ -237,7 +237,7 @@ def test_a_fold_goes_on_from_its_checkpoint(tmp_path):
     writer = JournalWriter.open(paths.journal, 1, unchanged)
     run = Run()
     for number, event in enumerate(events):
-        writer.append(event, at=AT, clock=number / 8)
+        add(writer, event, number / 8)
         fold.apply(run, event, fold.Stamp(AT, number / 8, 1))
         expected = load_run(paths)
         assert expected.run == run
