@@ -28,6 +28,7 @@ _FILES = frozenset(
 _BEGINNINGS = (".env", ".yarnrc")
 _ENDINGS = (".code-workspace", ".pth")
 _BELOW = {(".github", "workflows"), (".github", "actions"), (".github", "copilot-instructions.md"), (".config", "fish")}
+_FLAGGED = frozenset({"conftest.py", "makefile", "gnumakefile", "setup.py", "noxfile.py", "tox.ini", "dockerfile"})
 _UNSEEN = dict.fromkeys((0xAD, 0x34F, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF))
 
 
@@ -65,6 +66,11 @@ def gated(path: str) -> bool:
     if any(part.startswith("git~") for part in parts):
         return True
     return any(pair in _BELOW for pair in pairwise(parts))
+
+
+def flagged(path: str) -> bool:
+    """True for a normal path whose code tools run by themselves: worth a second look in a diff, not a question."""
+    return folded(path).rpartition("/")[2] in _FLAGGED
 
 
 def protected_by(path: str, protect: Iterable[str]) -> str:
