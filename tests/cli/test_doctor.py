@@ -1,0 +1,81 @@
+"""`doctor`: what the machine offers, what it doesn't, and never the value of a key."""
+
+import json
+import os
+import stat
+
+from tests.cli.loops import fixer
+
+KEY = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def test_it_says_what_is_there(front):
+    door = front({**fixer(), ".loopdeck/loops/bad/loop.toml": 'goal = "x"\n'})
+    said = door.ok("doctor", "--json").json
+    assert said["git"]["ok"]
+    assert {one["agent"]: bool(one["key"]) for one in said["agents"]} == {"anthropic": False, "openai": False, "scripted": True}
+    assert all(one["sdk"] for one in said["agents"] if one["agent"] != "scripted")
+    assert not said["sandbox"]["confines"]
+    assert "unsandboxed" in " ".join(said["sandbox"]["facts"])
+    deck = said["deck"]
+    assert deck["loops"] == ["bad", "fixer"]
+    assert {one["file"] for one in deck["problems"]} == {".loopdeck/loops/bad/loop.toml"}
+    assert deck["free_bytes"] > 0
+    assert deck["max_runs"] >= 1
+    text = door.ok("doctor").out
+    for wanted in ("git", "agent anthropic", "no key", "unsandboxed", str(door.repo), "loops", "problems", "runs at once"):
+        assert wanted in text
+
+
+def test_a_key_is_named_by_its_place_and_never_shown(front):
+    door = front({})
+    env = {"ANTHROPIC_API_KEY": KEY, "MY_SERVICE_TOKEN": "qP7-hush-hush-zz91", "PLAIN": "hello"}
+    for args in (["doctor"], ["doctor", "--json"]):
+        said = door.run(*args, env=env)
+        assert "key from ANTHROPIC_API_KEY" in said.out or '"key": "ANTHROPIC_API_KEY"' in said.out
+        assert all(value not in said.out + said.err for value in (KEY, KEY[:20], "hush"))
+    seen = door.run("doctor", "--json", env=env).json["environment"]
+    assert set(seen["redacted"]) == {"ANTHROPIC_API_KEY", "MY_SERVICE_TOKEN"}
+    assert not {"ANTHROPIC_API_KEY", "MY_SERVICE_TOKEN", "PLAIN"} & set(seen["seen"])
+    assert {"PATH", "HOME"} <= set(seen["seen"])
+
+
+def test_agents_that_are_there_but_not_driven_are_told_apart(front, tmp_path):
+    door = front({})
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("claude", "codex"):
+        (folder / name).write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+        (folder / name).chmod(stat.S_IRWXU)
+    env = {"PATH": os.pathsep.join([str(folder), door.env["PATH"]])}
+    assert [one["command"] for one in door.run("doctor", "--json", env=env).json["others"]][:2] == ["claude", "codex"]
+    assert door.run("doctor", env=env).out.count("not driven by this version") >= 2
+
+
+def test_without_git_it_ends_with_14_and_the_remedy(front, tmp_path):
+    door = front({})
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    said = door.run("doctor", env={"PATH": str(empty)})
+    assert said.code == 14
+    assert "Install git" in said.out
+    assert json.loads(door.run("doctor", "--json", env={"PATH": str(empty)}).out)["git"]["ok"] is False
+    assert door.run("status", env={"PATH": str(empty)}).code == 0
+
+
+def test_outside_of_a_repository_it_still_answers(front, tmp_path):
+    door = front({})
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    assert "not inside a git repository" in door.ok("doctor", cwd=outside).out
+    assert door.ok("doctor", "--json", cwd=outside).json["deck"] is None
+
+
+def test_a_home_that_cant_be_used_is_said(front):
+    door = front(fixer())
+    door.ok("start", "fixer", "--wait")
+    home = door.ok("where", "--json").json["home"]
+    os.chmod(home, 0o777)  # noqa: PTH101 - a path out of a document
+    said = door.ok("doctor", "--json").json["deck"]["home_problem"]
+    os.chmod(home, 0o700)  # noqa: PTH101 - a path out of a document
+    assert "others may write" in said
