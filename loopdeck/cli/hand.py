@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
     if one.status == "ended" and one.reason != "lost":
         raise UsageError(f"the run has ended: {one.reason}", where=one.run.id, remedy="Start another with `loopdeck start`.")
     command = _command(options, one, here.operator())
+    if isinstance(command, cmd.Resume) and not one.live and not _stands_still(one):
+        return _revived(deck, paths, options.json)
     name = deck.send(paths, command)
     if not one.live:
         if not isinstance(command, cmd.Resume | cmd.Kill):
@@ -32,6 +34,22 @@ def run(options: argparse.Namespace) -> int:
             return 0
         launch(paths)
     return _taken(deck, paths, name, command, options.json)
+
+
+def _stands_still(one: RunView) -> bool:
+    """True if a word is needed for it to go on, besides somebody who runs it."""
+    run = one.run
+    return run.status == "paused" or bool(run.pause_wanted or run.hold) or run.asking == "state"
+
+
+def _revived(deck: Deck, paths: RunPaths, as_json: bool) -> int:
+    """Start a runner on a run that has lost its own, and wait until it is there."""
+    launch(paths)
+    now = deck.wait_until(paths, lambda seen: seen.live or seen.run.status == "ended", PATIENCE_S)
+    if now is None:
+        raise LoopdeckError("its runner did not start", where=paths.run, remedy=f"{paths.runner_log} may say why.")
+    _say(now, as_json)
+    return 0
 
 
 def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:
