@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Returns its exit code; a user's mistake is 2 and never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character gets its number; a verb never fails over it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(argv)
     if options.verb is None:
         return _no_verb()

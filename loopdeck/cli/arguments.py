@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from loopdeck import __version__
 
@@ -98,9 +98,18 @@ VERBS: dict[str, Verb] = {
 }  # fmt: skip
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints may quote anything that was typed, or came out of a file name by way of a shell."""
+
+    def error(self, message: str) -> NoReturn:
+        from loopdeck.core.text import clean
+
+        super().error(clean(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="loopdeck",
         description="A terminal control room for agent loops.",
         epilog="Exit codes: 0 done, 2 usage, 10 max_iterations, 11 budget, 12 no_progress, 13 human, 14 error, 15 lost.",
