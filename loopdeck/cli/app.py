@@ -15,14 +15,11 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Returns its exit code; a user's mistake is 2 and never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a character gets its number; a verb never fails over it.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(argv)
-    if options.verb is None:
-        return _no_verb()
+    _mend_streams()
     try:
+        options = parser().parse_args(argv)
+        if options.verb is None:
+            return _no_verb()
         module = importlib.import_module(f"loopdeck.cli.{VERBS[options.verb].module}")
         code = int(module.run(options))
         sys.stdout.flush()
@@ -34,11 +31,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough; the rest goes nowhere, also what is flushed at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # A write to no named file: our output is what can't be written.
+        _drop_output()
+        sys.stderr.write(f"loopdeck: the output can't be written: {error.strerror}\n")
+        return 1
     return code
+
+
+def _mend_streams() -> None:
+    """Streams that were closed lead nowhere, and no file of ours may get their numbers; a character that can't be shown is a number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Whoever read our output has had enough, or there is no room: the rest goes nowhere, also what is flushed at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _no_verb() -> int:

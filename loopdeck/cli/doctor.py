@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from loopdeck import __version__
@@ -154,7 +153,7 @@ def _say(found: dict[str, Any]) -> None:
     _line("terminal", _said_of_terminal(found["terminal"]))
     deck = found["deck"]
     if deck is None:
-        _line("deck", f"{Path.cwd()} is not inside a git repository" if git["ok"] else "can't be looked at without git")
+        _line("deck", "this folder is not inside a git repository" if git["ok"] else "can't be looked at without git")
         return
     free = "unknown" if deck["free_bytes"] is None else f"{deck['free_bytes'] / 2**30:.1f} GiB"
     _line("deck", deck["root"])

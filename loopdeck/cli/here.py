@@ -7,11 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loopdeck.deck.decks import Deck
+from loopdeck.errors import UsageError
 
 
 def deck() -> Deck:
     """The deck of the repository around the current folder. Raises UsageError outside of one."""
-    return Deck.open(Path.cwd(), os.environ)
+    try:
+        folder = Path.cwd()
+    except OSError as error:
+        raise UsageError("the current folder is gone", remedy="Go to another one: `cd`.") from error
+    return Deck.open(folder, os.environ)
 
 
 def now() -> str:
