@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> int:
     one, approval = _find(deck, options.id)
     if approval.decided:
         raise UsageError(f"{approval.by} has answered it already", where=approval.id)
+    if one.run.status == "ended":
+        raise UsageError(f"its run has ended: {one.reason}", where=approval.id, remedy="Start another with `loopdeck start`.")
     approved = options.verb == "approve"
     command = Decide(
         by=here.operator(), at=here.now(), approval=approval.id, approved=approved,

@@ -1,0 +1,164 @@
+"""The operator's seat: verbs through the front door, and a look at the files of a run in this process, so that waiting is cheap.
+
+Nothing here writes anything but through a verb.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from loopdeck.core import events as ev
+from loopdeck.core import trace as tr
+from loopdeck.core.run import Run
+from loopdeck.deck.decks import Deck
+from loopdeck.deck.view import RunView
+from loopdeck.store.blobs import Blobs
+from loopdeck.store.journal import read_journal
+from loopdeck.store.layout import RunPaths
+from loopdeck.store.trace import read_trace
+from tests.kit.front import Front, Said
+from tests.kit.repos import make_repo
+
+PATIENCE_S = 30.0
+_LOOK_S = 0.01
+
+
+class Seat(Front):
+    """A front door with eyes. A loop's name stands for its newest run."""
+
+    @property
+    def deck(self) -> Deck:
+        """The deck, as a room would open it."""
+        return Deck.open(self.repo, self.env)
+
+    def paths(self, loop: str) -> RunPaths:
+        """The files of its run."""
+        return self.deck.resolve(loop)
+
+    def view(self, loop: str) -> RunView:
+        """Its run as it is now."""
+        deck = self.deck
+        return deck.view(deck.resolve(loop))
+
+    def folded(self, loop: str) -> Run:
+        """Its run as its journal tells it."""
+        return self.view(loop).run
+
+    def wait(self, loop: str, holds: Callable[[RunView], bool], patience_s: float = PATIENCE_S) -> RunView:
+        """Look until `holds`; fails with what was seen last."""
+        deck = self.deck
+        paths = deck.resolve(loop)
+        deadline = time.monotonic() + patience_s
+        while not holds(seen := deck.view(paths)):
+            assert time.monotonic() < deadline, f"{loop} is {seen.status}, {seen.reason}: {seen.run.why}, {seen.run.notices}"
+            time.sleep(_LOOK_S)
+        return seen
+
+    def until(self, loop: str, *statuses: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait for one of `statuses`, and give the entry of `status --json`; fails at once if the run ends otherwise."""
+        seen = self.wait(loop, lambda one: one.status in (*statuses, "ended"), patience_s)
+        assert seen.status in statuses, f"{loop} ended: {seen.reason} ({seen.run.why})"
+        return self.entry(loop)
+
+    def until_ended(self, loop: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        """Wait for the end, and give the entry."""
+        self.wait(loop, lambda one: one.status == "ended" and not one.live, patience_s)
+        return self.entry(loop)
+
+    def done(self, loop: str, *more: str) -> Run:
+        """Start it, wait, and give what it came to, which must be `done`."""
+        said = self.run("start", loop, "--wait", *more)
+        assert said.code == 0, (said, self.log(loop))
+        return self.folded(loop)
+
+    def ended(self, loop: str, code: int, *more: str) -> Run:
+        """Start it, wait, and give what it came to, which must have that exit code."""
+        said = self.run("start", loop, "--wait", *more)
+        assert said.code == code, (said, self.log(loop))
+        return self.folded(loop)
+
+    def show(self, loop: str) -> dict[str, Any]:
+        """What `show --json` says."""
+        return dict(self.ok("show", loop, "--json").json)
+
+    def log(self, loop: str) -> str:
+        """What its runner had to say for itself."""
+        with suppress(OSError):
+            return self.paths(loop).runner_log.read_text("utf-8", "replace")
+        return ""
+
+    def events(self, loop: str) -> list[ev.AnyEvent]:
+        """Its journal."""
+        return [one.event for one in read_journal(self.paths(loop).journal).entries]
+
+    def trace(self, loop: str) -> list[tr.AnyTraceEvent]:
+        """Its trace."""
+        return list(read_trace(self.paths(loop).trace))
+
+    def blob(self, loop: str, name: str) -> str:
+        """The text of one of its blobs."""
+        return Blobs(self.paths(loop).blobs).get(name).decode()
+
+    def prompts(self, loop: str, iteration: int, role: str = "maker") -> list[dict[str, str]]:
+        """Of each model call of an iteration, the parts that were sent: name → text."""
+        sent = [one for one in self.trace(loop) if isinstance(one, tr.PromptSent)]
+        return [
+            {part.name: self.blob(loop, part.blob) for part in one.parts}
+            for one in sent
+            if one.iteration == iteration and one.role == role
+        ]
+
+    def outputs(self, loop: str) -> list[str]:
+        """What the maker was told of its tool calls, in order."""
+        return [one.output for one in self.trace(loop) if isinstance(one, tr.ToolReturned)]
+
+    def worktree(self, loop: str) -> Path:
+        """Its worktree."""
+        return Path(self.folded(loop).worktree)
+
+    def slay(self, loop: str) -> None:
+        """kill -9 its runner, as the kernel does when memory is short, and see it gone. What it had started lives on."""
+        pid = self.folded(loop).pid
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        self.wait(loop, lambda one: not one.live, 5)
+
+    def says(self, *args: str, code: int = 2) -> Said:
+        """Run a verb that must exit with `code`, and without a traceback."""
+        said = self.run(*args)
+        assert said.code == code, (args, said)
+        assert "Traceback" not in said.err
+        return said
+
+
+def command_lines() -> list[str]:
+    """Of every process of this machine, the command line."""
+    lines = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                lines.append(" ".join(process.cmdline()))
+    return lines
+
+
+def plain(value: object) -> Any:
+    """An event as JSON would have it."""
+    return msgspec.to_builtins(value)
+
+
+@contextmanager
+def seated(base: Path, files: Mapping[str, str | bytes], env: Mapping[str, str] | None = None) -> Iterator[Seat]:
+    """A seat before a new repository `base`/repo with one commit of `files`; at the end nothing of it runs any more."""
+    base = base.resolve()
+    seat = Seat(make_repo(base / "repo", files), base, env)
+    try:
+        yield seat
+    finally:
+        seat.end()
