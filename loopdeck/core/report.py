@@ -1,20 +1,22 @@
 """A run's report: what came of it, for a person who reads it the next morning. Pure text from the folded run."""
 
+from loopdeck.core.findings import Finding
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.usage import dollars
 
 _MOST_FINDINGS = 30
+_HEAD = "| n | score | checks | change | maker | tokens | cost | seconds |"
 
 
 def report(run: Run, goal: str, makers: str) -> str:
-    """Markdown: outcome, result, what it cost, each iteration, open findings; `makers` is the maker's own report, if it left one."""
+    """Markdown: outcome, result, cost, each iteration, open findings; `makers` is the maker's own report, if it left one."""
     lines = [f"# {run.loop} {run.id}", "", goal, "", f"**Ended: {run.reason}.** {_why(run)}", ""]
     lines += _result(run)
-    lines += ["", "## Iterations", "", "| n | score | checks | change | maker | tokens | cost | seconds |", "|---|---|---|---|---|---|---|---|"]
+    lines += ["", "## Iterations", "", _HEAD, "|---" * _HEAD.count(" | ") + "|---|"]
     lines += [_row(one) for one in run.iterations]
     if run.findings and run.reason != "done":
         lines += ["", "## Open findings", ""]
-        lines += [f"- {one.fingerprint} ({one.severity}, {one.status}) {one.check} {one.location} {_flat(one.message)}" for one in run.findings[:_MOST_FINDINGS]]
+        lines += [_finding(one) for one in run.findings[:_MOST_FINDINGS]]
     if run.notices:
         lines += ["", "## Notices", "", *(f"- {_flat(text)}" for text in run.notices)]
     if makers.strip():
@@ -34,7 +36,8 @@ def _result(run: Run) -> list[str]:
     kept = f"iteration {run.best}" if run.best else "no graded iteration"
     return [
         f"- Branch `{run.branch}`, commit `{run.commit[:12]}` ({kept} is kept)" if run.branch else "- No branch was made",
-        f"- Spent: {cost}, {spend.usage.tokens} tokens, {spend.model_calls} model calls, {spend.tool_calls} tool calls, {run.clock:.1f} s",
+        f"- Spent: {cost}, {spend.usage.tokens} tokens, {spend.model_calls} model calls, {spend.tool_calls} tool calls, "
+        f"{run.clock:.1f} s",
         f"- Human inputs: {len(run.commands)}",
     ]
 
@@ -44,7 +47,13 @@ def _row(one: Iteration) -> str:
     passed = sum(outcome == "passed" for outcome in one.outcomes.values())
     change = "none" if one.empty else f"{one.files} files +{one.added} -{one.removed}"
     cost = "unknown" if one.spend.unpriced else f"${dollars(one.spend.cost):.4f}"
-    return f"| {one.number} | {score} | {passed}/{len(one.outcomes)} | {change} | {one.maker or ''} | {one.spend.usage.tokens} | {cost} | {one.seconds:.1f} |"
+    tokens, seconds = one.spend.usage.tokens, f"{one.seconds:.1f}"
+    cells = (one.number, score, f"{passed}/{len(one.outcomes)}", change, one.maker or "", tokens, cost, seconds)
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _finding(one: Finding) -> str:
+    return f"- {one.fingerprint} ({one.severity}, {one.status}) {one.check} {one.location} {_flat(one.message)}"
 
 
 def _flat(text: str) -> str:

@@ -49,7 +49,14 @@ def _begin(record: Record, frozen: Frozen, lease: Lease) -> None:
     if record.run.status == "idle":
         record.happened(
             ev.RunQueued(
-                frozen.loop, frozen.run, settings_of(frozen), frozen.spec_hash, frozen.exit_hash, frozen.harness, frozen.by, frozen.input
+                frozen.loop,
+                frozen.run,
+                settings_of(frozen),
+                frozen.spec_hash,
+                frozen.exit_hash,
+                frozen.harness,
+                frozen.by,
+                frozen.input,
             )
         )
     holder = lease.holder

@@ -59,9 +59,7 @@ class Grading:
         before = run.iterations[-2].outcomes if len(run.iterations) > 1 else {}
         regressed = before.get(verdict.check) == "passed"
         found = counted(verdict.findings[:_MOST_FINDINGS], run.findings, regressed)
-        proof = structs.replace(
-            verdict.evidence, tail=verdict.evidence.tail[-_TAIL:], output_hash=verdict.evidence.output_hash or blob
-        )
+        proof = structs.replace(verdict.evidence, tail=verdict.evidence.tail[-_TAIL:], output_hash=verdict.evidence.output_hash or blob)
         verdict = structs.replace(verdict, findings=tuple(_slim(one) for one in found), evidence=proof)
         record.traced(
             tr.CheckRan(

@@ -9,7 +9,7 @@ from typing import Any
 
 from loopdeck.core import events as ev
 from loopdeck.core import steps
-from loopdeck.core.decide import decide
+from loopdeck.core.decide import broken_off, decide
 from loopdeck.errors import Bug, LoopdeckError
 from loopdeck.runner.ending import Ending
 from loopdeck.runner.grading import Grading
@@ -52,7 +52,7 @@ class Life:
             except Bug:
                 raise
             except LoopdeckError as error:
-                await self._ending.end(steps.EndRun("error", why=str(error).replace("\n", " ")))
+                await self._ending.end(broken_off(self._record.run, str(error).replace("\n", " ")))
 
     async def _attend(self, step: steps.Step) -> None:
         """Carry out `step`, looking at the inbox meanwhile; a stop cuts it short."""
@@ -61,9 +61,12 @@ class Life:
         while not (await asyncio.wait((task,), timeout=POLL_S))[0]:
             self._hand.take()
             idle = isinstance(step, steps.AwaitPerson | steps.WaitOut) and self._record.seq != seen
-            if idle or (self._record.run.stop is not None and not isinstance(step, _UNCUT)):
+            late = isinstance(step, _TIMED) and self._record.is_late()
+            if idle or late or (self._record.run.stop is not None and not isinstance(step, _UNCUT)):
                 task.cancel()
                 await asyncio.wait((task,))
+                if late:
+                    self._record.happened(ev.NoticeRaised("the time was up: what was under way has been cut off"))
                 break
         if not task.cancelled():
             task.result()
@@ -117,6 +120,8 @@ class Life:
 
 _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
 """Short steps that a stop waits for, so that nothing is left half done."""
+_TIMED = (steps.CallModel, steps.RunCall, steps.RunCheck, steps.WaitOut)
+"""Long steps that are cut off when the run's time is up."""
 
 _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
     steps.TakePlace: Life._take_place,

@@ -11,6 +11,7 @@ from loopdeck.core import gate, progress, prompt, steps
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, Part, ToolUse
 from loopdeck.core.findings import Problem
+from loopdeck.runner import rich
 from loopdeck.runner.metered import Line, Meter
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
@@ -32,6 +33,7 @@ class Making:
         self._tools = tools.schemas(site.tool_names())
         self._talk: Talk | None = None
         self._iteration = 0
+        self._extra: tuple[Part, ...] = ()
 
     @property
     def transcript(self) -> str:
@@ -41,6 +43,8 @@ class Making:
     async def call_model(self) -> None:
         """One turn."""
         run = self._record.run
+        if run.turns == 0 and self._site.spec.context == "rich":
+            self._extra = await rich.parts(self._site, run)
         talk = self._conversation()
         request = ModelRequest(
             run.settings.model, self._system, talk.messages(), self._tools, self._site.spec.maker.max_output_tokens,
@@ -84,6 +88,10 @@ class Making:
         wrong = tools.misfit(use.tool, arguments, self._site.tool_names())
         if wrong:
             self._refuse(use, f"the edited arguments make no sense: {wrong}", "operator")
+            return
+        ruling = gate.judge(self._site.policy(), use.tool, arguments)
+        if ruling.verdict == "deny":
+            self._refuse(use, f"as edited, {ruling.reason}", ruling.rule)
             return
         self._grant(structs.replace(use, arguments=arguments), f"approval {approval.id}", approval.id)
 
@@ -140,23 +148,19 @@ class Making:
             durable=True,
         )  # fmt: skip
 
-    def _returned(
-        self, use: ToolUse, output: str, is_error: bool, problem: Problem | None = None, seconds: float = 0.0
-    ) -> None:
+    def _returned(self, use: ToolUse, output: str, is_error: bool, problem: Problem | None = None, seconds: float = 0.0) -> None:
         shown, blob = self._record.short(output)
-        self._record.traced(
-            tr.ToolReturned(self._record.run.iteration, use.id, use.tool, shown, is_error, problem, seconds, blob)
-        )
+        self._record.traced(tr.ToolReturned(self._record.run.iteration, use.id, use.tool, shown, is_error, problem, seconds, blob))
         self._conversation().returned(use.id, output, is_error)
 
     def _conversation(self) -> Talk:
         """This iteration's conversation; after a crash it is rebuilt from what was sent and answered."""
         run = self._record.run
         if self._talk is None or self._iteration != run.iteration:
-            sent = self._record.instruction_sent()
-            if sent and run.answered:
+            sent = self._record.instruction_sent() if run.answered else ()
+            if sent:
                 self._talk = Talk.rebuilt(sent, self._record.entries_of(run.iteration), set(run.answered))
             else:
-                self._talk = Talk(prompt.instruction(run, self._site.spec, self._site.state_text, final=run.final, extra=()))
+                self._talk = Talk(prompt.instruction(run, self._site.spec, self._site.state_text, final=run.final, extra=self._extra))
             self._iteration = run.iteration
         return self._talk

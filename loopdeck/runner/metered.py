@@ -18,8 +18,8 @@ from loopdeck.core.budget import NoRoom, Room, room
 from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, ModelFailed, ModelReply, ModelRequest, Part
 from loopdeck.core.decide import MAX_FAILURES, back_off
 from loopdeck.core.findings import Problem
-from loopdeck.core.prompt import version
 from loopdeck.core.happening import CallAsked, Role
+from loopdeck.core.prompt import version
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import FREE, Rates, Usage
 from loopdeck.runner.record import Record
@@ -63,10 +63,10 @@ class Meter:
         bound, allowed = await self._room(line, request, rates)
         request = structs.replace(request, max_output=allowed.output_cap)
         call = f"m{record.run.spend.model_calls + len(record.run.reserved) + 1}"
-        record.happened(
-            ev.ModelCallReserved(call, line.role, request.model, bound, allowed.output_cap, allowed.cost), durable=True
+        record.happened(ev.ModelCallReserved(call, line.role, request.model, bound, allowed.output_cap, allowed.cost), durable=True)
+        notes = tuple(
+            tr.PartNote(one.name, len(one.text.encode()), record.keep_text(one.text), one.source, one.stable) for one in parts
         )
-        notes = tuple(tr.PartNote(one.name, len(one.text.encode()), record.keep_text(one.text), one.source, one.stable) for one in parts)
         record.traced(
             tr.PromptSent(
                 record.run.iteration, line.role, call, request.model, notes, len(request.messages),
@@ -126,9 +126,7 @@ class Meter:
             )
         )  # fmt: skip
         asked = tuple(CallAsked(use.id, use.tool) for use in reply.calls)
-        settled = ev.ModelCallSettled(
-            call, reply.usage, cost, reply.certainty, stop=reply.stop, asked=asked, session=reply.session
-        )
+        settled = ev.ModelCallSettled(call, reply.usage, cost, reply.certainty, stop=reply.stop, asked=asked, session=reply.session)
         if reply.certainty == "estimated":
             # The provider named no usage: what was reserved is what it may have been.
             self._charge_bound(call, settled)

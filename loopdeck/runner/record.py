@@ -60,6 +60,15 @@ class Record:
         at = datetime.now(UTC) + timedelta(seconds=seconds)
         return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
+    def is_late(self) -> bool:
+        """True if the run has used up its time, by the clock as it is now."""
+        most = self.run.settings.max_wall_s
+        return most is not None and self._watch.read() >= most
+
+    def seal(self) -> None:
+        """Close the stretch of the trace written so far against changes. Raises StoreError."""
+        self._trace.seal()
+
     def happened(self, event: ev.Event, *, durable: bool = False) -> None:
         """Write `event` down and fold it. Raises Bug if the lifecycle forbids it, StoreError if it can't be written."""
         lifecycle.after(self.run.status, event)

@@ -62,13 +62,17 @@ class Remembering:
         if step.flaky:
             record.happened(ev.NoticeRaised(f"iteration {run.iteration}: {step.flaky} judged unchanged work differently"))
         finished = ev.IterationFinished(run.iteration, step.score, step.passed, now.hash, step.signals, step.floor)
+        record.seal()
         record.happened(finished, durable=True)
 
     def close(self, sentence: str) -> None:
         """Say in the state how the run ended. A state that a person is writing just now is left alone."""
         run = self._record.run
         last = run.current
-        if last is None or last.score is None:
+        if last is None:
+            return
+        if last.score is None:
+            self._keep_unfinished()
             return
         now = self._site.state.read()
         text = memory.with_block(now.text, run, last.score, last.passed, sentence)
@@ -76,6 +80,14 @@ class Remembering:
             self._site.state.write(text, "check", f"{run.id}-end", now.hash)
         except StateClash:
             self._record.traced(tr.Noted(run.iteration, "the state was being edited when the run ended; its end is in REPORT.md"))
+
+    def _keep_unfinished(self) -> None:
+        """Keep what the maker wrote into the state in an iteration that was cut short: as a version, beside the state that holds."""
+        left = LoopFolder(self._site.workplace.path).read(STATE)
+        if left is not None and memory.without_block(left) != memory.without_block(self._site.state_text):
+            run = self._record.run
+            kept = self._site.state.keep_version(left, "maker", f"{run.id}-i{run.iteration}")
+            self._record.happened(ev.NoticeRaised(f"the maker's unfinished state is kept as the version {kept}"))
 
     def makers_report(self) -> str:
         """The report that the maker left in `.loop/REPORT.md`, or nothing."""

@@ -28,7 +28,9 @@ _REPORT_TOOLS = ("read_file", "write_file", "edit_file", "glob", "grep", "update
 class Site:
     """The run's surroundings."""
 
-    def __init__(self, frozen: Frozen, record: Record, workplace: Workplace, state: LoopState, door: Door, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, frozen: Frozen, record: Record, workplace: Workplace, state: LoopState, door: Door, env: Mapping[str, str]
+    ) -> None:
         self.frozen = frozen
         self.record = record
         self.workplace = workplace

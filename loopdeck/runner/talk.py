@@ -12,9 +12,7 @@ from loopdeck.core.prompt import message
 
 CUT = "Your reply was cut off at the output limit. Go on from there; keep it shorter."
 NOT_UNDERSTOOD = "Your last reply held neither text nor a tool call that could be understood. Answer again."
-LOST = (
-    "Outcome unknown: the runner died while this call ran. It was not repeated. See whether it took effect before you do it again."
-)
+LOST = "Outcome unknown: the runner died while this call ran. It was not repeated. See whether it took effect before you do it again."
 
 
 class Talk:
@@ -65,9 +63,7 @@ class Talk:
 
     def messages(self) -> tuple[Message, ...]:
         """All messages for the next call; results and notes gathered since the last reply become its last one."""
-        blocks: list[Text | ToolResult] = [
-            self._results.get(use.id, ToolResult(use.id, LOST, is_error=True)) for use in self._calls
-        ]
+        blocks: list[Text | ToolResult] = [self._results.get(use.id, ToolResult(use.id, LOST, is_error=True)) for use in self._calls]
         if self._note:
             blocks.append(Text(self._note))
         if blocks:

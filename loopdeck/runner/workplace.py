@@ -59,9 +59,7 @@ class Workplace:
         """Make branch and worktree, provided with all the loop file asks for. Raises WorkspaceError."""
         wanted = self._spec.workspace
         base = await asyncio.to_thread(resolve_base, self.repo, wanted.base)
-        made = await asyncio.to_thread(
-            lambda: create(self.repo, self.path, branch, base.commit, sparse=wanted.sparse, pool=self._pool)
-        )
+        made = await asyncio.to_thread(lambda: create(self.repo, self.path, branch, base.commit, sparse=wanted.sparse, pool=self._pool))
         self.worktree = made
         notices = await self._provide(made)
         return ev.WorkspacePrepared(str(self.path), branch, base.commit, (*base.notices, *notices))
