@@ -5,7 +5,7 @@ binary is counted like any other.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,6 +15,7 @@ from loopdeck.git.repository import Repository
 from loopdeck.git.status import GITLINK
 
 PLAIN: Final = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+_COMPARISON: Final = ("diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", *PLAIN)
 _FORMAT: Final = "%H%x00%P%x00%an%x00%aI%x00%s%x00"
 
 
@@ -52,34 +53,57 @@ class Entry(Struct, frozen=True):
 
 def changed(repo: Repository, base: str, commit: str) -> tuple[Change, ...]:
     """The paths that differ between two commits or trees, in git's order; a renamed file is one deleted and one added."""
-    return _parsed(repo.shared().run(*_comparison(base, commit)).stdout)
+    return _parsed(repo.shared().run(*_COMPARISON, base, commit).stdout)
 
 
 @contextmanager
-def comparing(repo: Repository, base: str, commit: str) -> Iterator[Callable[[], tuple[Change, ...]]]:
-    """As `changed`, but at work while the body does something else; what it is given waits for the answer."""
+def comparing(repo: Repository, pairs: Sequence[tuple[str, str]]) -> Iterator[Callable[[], tuple[tuple[Change, ...], ...]]]:
+    """As `changed` for each of `pairs` of trees, in one git at work while the body does something else.
 
-    def answer() -> tuple[Change, ...]:
+    What it is given waits for the answers.
+    """
+
+    def answer() -> tuple[tuple[Change, ...], ...]:
         output, _ = process.communicate()
-        return _parsed(output) if process.returncode == 0 else changed(repo, base, commit)
+        found = _each_parsed(output, pairs) if process.returncode == 0 else None
+        return found or tuple(changed(repo, old, new) for old, new in pairs)
 
-    with repo.shared().start(*_comparison(base, commit)) as process:
+    asked = "".join(f"{old} {new}\n" for old, new in pairs)
+    with repo.shared().start(*_COMPARISON, "--stdin", stdin=asked.encode()) as process:
         try:
             yield answer
         finally:
             process.kill()
 
 
-def _comparison(base: str, commit: str) -> tuple[str, ...]:
-    return ("diff-tree", "-r", "-z", "--raw", "--numstat", "--no-renames", *PLAIN, base, commit)
+def _each_parsed(output: bytes, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[Change, ...], ...] | None:
+    """The changes of each of `pairs`; None if there is no answer for one, as for trees that are not there."""
+    heads = [f"{old} {new}\n" for old, new in pairs]
+    answers: list[list[str]] = []
+    fields = iter(os.fsdecode(output).split("\0"))
+    # A head stands before its answer's first field, where no name of a file can be.
+    for field in fields:
+        while len(answers) < len(heads) and field.startswith(head := heads[len(answers)]):
+            field = field.removeprefix(head)
+            answers.append([])
+        if not answers:
+            return None
+        answers[-1] += [field, next(fields)] if field.startswith(":") else [field]
+    return tuple(_changes(one) for one in answers) if len(answers) == len(heads) else None
 
 
 def _parsed(output: bytes) -> tuple[Change, ...]:
     """Changes out of `diff-tree --raw --numstat -z`."""
+    return _changes(os.fsdecode(output).split("\0"))
+
+
+def _changes(given: Iterable[str]) -> tuple[Change, ...]:
     kinds: dict[str, tuple[str, bool]] = {}
     changes: list[Change] = []
-    fields = iter(os.fsdecode(output).split("\0")[:-1])
+    fields = iter(given)
     for field in fields:
+        if not field:
+            continue  # what is behind the last NUL
         if field.startswith(":"):
             old, new, _, _, kind = field[1:].split(" ")
             kinds[next(fields)] = (kind[0], GITLINK in {old, new})

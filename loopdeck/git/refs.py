@@ -5,11 +5,14 @@ Invariant: all are below `refs/loopdeck/`; no branch, tag or remote ref of the o
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from loopdeck.git.repository import Repository
 
 PREFIX: Final = "refs/loopdeck/"
+_MOST_TREES: Final = 1000
+_trees: Final[dict[tuple[Path, str], str]] = {}
 
 
 def keep_ref(repo: Repository, name: str, commit: str) -> str:
@@ -20,8 +23,21 @@ def keep_ref(repo: Repository, name: str, commit: str) -> str:
 
 
 def trees_of(repo: Repository, commits: Sequence[str]) -> tuple[str, ...]:
-    """The trees of `commits`: equal where the files are. Raises WorkspaceError if one is not there."""
-    return tuple(repo.shared().text("rev-parse", *(f"{commit}^{{tree}}" for commit in commits)).split())
+    """The trees of `commits` (full ids): equal where the files are. Raises WorkspaceError if one is not there."""
+    known = {commit: tree for commit in commits if (tree := _trees.get((repo.common_dir, commit)))}
+    asked = [commit for commit in dict.fromkeys(commits) if commit not in known]
+    if asked:
+        known |= zip(asked, repo.shared().text("rev-parse", *(f"{commit}^{{tree}}" for commit in asked)).split(), strict=True)
+        for commit in asked:
+            note_tree(repo, commit, known[commit])
+    return tuple(known[commit] for commit in commits)
+
+
+def note_tree(repo: Repository, commit: str, tree: str) -> None:
+    """Remember the tree of `commit` (a full id): it never changes, and to ask git for it costs a process."""
+    if len(_trees) >= _MOST_TREES:
+        _trees.clear()
+    _trees[repo.common_dir, commit] = tree
 
 
 def tip(repo: Repository, branch: str) -> str | None:

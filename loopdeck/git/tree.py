@@ -18,7 +18,7 @@ from loopdeck.errors import WorkspaceError
 from loopdeck.git import admin, diff, settings, status
 from loopdeck.git import protect as protection
 from loopdeck.git.admin import Worktree
-from loopdeck.git.refs import keep_ref
+from loopdeck.git.refs import keep_ref, note_tree, trees_of
 from loopdeck.git.wrapper import Git
 
 _BLOCK: Final = 1 << 20
@@ -172,17 +172,19 @@ def _make_readable(files: Iterable[Path]) -> bool:
 def _make_commit(worktree: Worktree, since: tuple[str, str], message: str, problems: list[str]) -> Committed:
     """A commit of what is staged, without any ref; the tip itself if that has the same files. `since` are the base and the tip."""
     git, repo = worktree.git(), worktree.repo
-    base, tip = since
+    tip = since[1]
+    trees = trees_of(repo, since)
     env = settings.of(git.common_dir).identity()
     text = message.replace("\0", "").encode("utf-8", "replace")
     while True:
         tree = git.text("write-tree")
-        # All at once, as each process costs milliseconds. A commit that turns out to be not wanted is one loose object, on no ref.
-        with diff.comparing(repo, tip, tree) as from_tip, diff.comparing(repo, base, tree) as from_base:
+        # Both at once, as each process costs milliseconds. A commit that turns out to be not wanted is one loose object, on no ref.
+        with diff.comparing(repo, [(before, tree) for before in trees]) as answers:
             commit = git.run("commit-tree", tree, "-p", tip, "-F", "-", stdin=text, env=env).text
-            changes, since_base = from_tip(), from_base()
+            since_base, changes = answers()
         links = [change.path for change in changes if change.gitlink]
         if not links:
+            note_tree(repo, commit, tree)
             return Committed(commit, empty=False, changes=changes, since_base=since_base) if changes else Committed(tip, empty=True)
         problems += (_left_out(path) for path in links)
         _unstage_links(git, tip, links)

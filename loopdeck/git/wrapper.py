@@ -6,6 +6,7 @@ the settings pinned below, which win over it. What the repository's configuratio
 switched off by name, because a maker's `.gitattributes` could call them on files of its choosing.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -133,9 +134,17 @@ class Git:
         fed = b"".join(os.fsencode(path) + b"\0" for path in stdin)
         return self.run(*args, stdin=fed, env={"GIT_LITERAL_PATHSPECS": "1"}).fields
 
-    def start(self, *args: str) -> "subprocess.Popen[bytes]":
-        """Start git without waiting: to read a bounded part of its output, or to run two at once. The caller ends it."""
-        return self._spawn(args, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(self, *args: str, stdin: bytes = b"") -> "subprocess.Popen[bytes]":
+        """Start git without waiting: to read a bounded part of its output, or to run two at once. The caller ends it.
+
+        `stdin` must be short enough for a pipe to hold it all.
+        """
+        process = self._spawn(args, subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(stdin)
+        process.stdin = None  # else `communicate` wants to write to it too
+        return process
 
     def argv(self, args: Sequence[str]) -> list[str]:
         """The whole command line for `args`."""

@@ -4,6 +4,7 @@ import pytest
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.git.diff import Change, changed, comparing, log, merge_base, patch
+from loopdeck.git.refs import trees_of
 from loopdeck.git.tree import commit_all
 from tests.kit.repos import commit_files, git, make_repo, write_files
 
@@ -22,11 +23,35 @@ def test_paths_lines_and_kinds(root, repo, base):
         Change("src/calc.py", 3, 2),
         Change("tests/test_calc.py", 1, 1, kind="T"),
     )
-    with comparing(repo, base, after) as answer:
-        assert answer() == changed(repo, base, after)
-    with comparing(repo, base, after):
-        pass
     assert changed(repo, base, base) == ()
+
+
+def test_several_pairs_at_once(root, repo, base):
+    # A name may say anything, even what stands before an answer.
+    (before,) = trees_of(repo, [base])
+    (clean,) = trees_of(repo, [commit_files(root, {"z": "z\n"})])
+    odd = commit_files(root, {f"{before} {clean}\n:x": "x\n", ":100644 a": "\n", "1\t2\ty": "\n"})
+    (odd_tree,) = trees_of(repo, [odd])
+    for pairs in (
+        [(before, odd_tree), (odd_tree, clean), (before, clean)],
+        [(odd_tree, clean), (before, clean)],
+        [(before, before), (before, clean), (clean, clean)],
+        [(before, clean), (before, clean)],
+        [],
+    ):
+        with comparing(repo, pairs) as answers:
+            assert answers() == tuple(changed(repo, *pair) for pair in pairs)
+    with comparing(repo, [(before, clean)]):
+        pass
+
+
+def test_trees_are_remembered_right(root, repo, base):
+    after = commit_files(root, {"z": "z\n"})
+    trees = [git(root, "rev-parse", f"{commit}^{{tree}}").strip() for commit in (base, after)]
+    assert trees_of(repo, [base]) == (trees[0],)
+    assert trees_of(repo, [after, base, after]) == (trees[1], trees[0], trees[1])
+    with pytest.raises(WorkspaceError):
+        trees_of(repo, [base, "1" * 40])
 
 
 def test_attributes_of_the_maker_hide_nothing(repo, worktree, base):
@@ -70,8 +95,8 @@ def test_an_unknown_commit_is_an_error(repo, base):
     ):
         with pytest.raises(WorkspaceError):
             use()
-    with comparing(repo, base, "1" * 40) as answer, pytest.raises(WorkspaceError):
-        answer()
+    with comparing(repo, [(base, base), (base, "1" * 40)]) as answers, pytest.raises(WorkspaceError):
+        answers()
 
 
 def test_the_log_is_newest_first(root, repo, base):
