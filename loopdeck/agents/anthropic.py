@@ -7,6 +7,7 @@ import msgspec
 
 from loopdeck.agents import keys
 from loopdeck.agents.anthropic_messages import MessagesDialect
+from loopdeck.agents.lean import lean
 from loopdeck.agents.sdk_line import CONNECT_S, TIMEOUT_S, Line, SdkAgent, encoded
 from loopdeck.core.conversation import ModelFailed, ModelRequest
 
@@ -46,8 +47,9 @@ class AnthropicAgent(SdkAgent):
 def _connect(base_url: str, timeout_s: float) -> Line:
     key = keys.need_key("anthropic")
     try:
-        import anthropic
-        import httpx2
+        with lean("anthropic"):
+            import anthropic
+            import httpx2
     except ImportError as error:
         raise ModelFailed("missing", f"the anthropic SDK can't be imported: {error}") from error
     bearer = key.source == "ANTHROPIC_AUTH_TOKEN"

@@ -8,6 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from loopdeck.agents import keys
+from loopdeck.agents.lean import lean
 from loopdeck.agents.openai_chat import ChatDialect
 from loopdeck.agents.openai_responses import ResponsesDialect
 from loopdeck.agents.sdk_line import CONNECT_S, TIMEOUT_S, Line, SdkAgent
@@ -37,8 +38,9 @@ def _api(url: str) -> Api:
 def _connect(base_url: str, timeout_s: float) -> Line:
     key = keys.need_key("openai")
     try:
-        import httpx2
-        import openai
+        with lean("openai"):
+            import httpx2
+            import openai
     except ImportError as error:
         raise ModelFailed("missing", f"the openai SDK can't be imported: {error}") from error
     client = openai.AsyncOpenAI(
