@@ -86,7 +86,7 @@ class LoopState:
     def read(self) -> StateText:
         """The state now. What somebody wrote by hand becomes a version of the operator's. Raises StoreError, StateTooLarge."""
         with self._alone():
-            data = self._current()
+            data, _ = self._current()
         if len(data) > MOST:
             raise StateTooLarge(self.path, len(data))
         return _text(data)
@@ -105,18 +105,18 @@ class LoopState:
         if len(data) > MOST:
             raise StateTooLarge(self.path, len(data))
         with self._alone():
-            before = self._current()
+            before, number = self._current()
             if _hash(before) != expect_hash:
                 raise StateClash(self.path, _text(before))
             if data != before:
-                self._replace(data, author, note)
+                self._replace(data, author, note, number + 1)
         return _text(data)
 
     def keep_version(self, text: str, author: Author, note: str) -> str:
         """Keep `text` among the versions without making it the state: one side of a clash. Gives its file name. Raises StoreError."""
         with self._alone():
-            self._current()
-            name = self._next_name(author, f"{note}-{_KEPT}" if note else _KEPT)
+            _, number = self._current()
+            name = self._name(number + 1, author, f"{note}-{_KEPT}" if note else _KEPT)
             write_atomic(self._versions / name, text.encode("utf-8", "replace"), durable=True)
         return name
 
@@ -130,33 +130,28 @@ class LoopState:
 
     def history(self) -> list[Version]:
         """All versions, oldest first. Raises StoreError."""
-        try:
-            names = os.listdir(self._versions)  # noqa: PTH208 - names are all that is needed, of thousands of files
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise failure("list the versions", self._versions, error) from error
-        found = [version for name in names if (version := _version(self._versions / name))]
+        found = [version for name in self._listed() if (version := _version(self._versions / name))]
         return sorted(found, key=lambda version: version.number)
 
     def _alone(self) -> AbstractContextManager[None]:
         make_dir(self._versions)
         return Mutex(self._dir / "lock").held()
 
-    def _current(self) -> bytes:
-        """The state's bytes, after anything unfinished or unrecorded has been put in order."""
+    def _current(self) -> tuple[bytes, int]:
+        """The state's bytes and its newest version's number, after anything unfinished or unrecorded has been put in order."""
         data = read_bytes(self.path)
-        self._finish(data)
+        shelf = self._shelf(data)
+        if data is not None and shelf.newest and read_bytes(self._versions / shelf.newest) == data:
+            return data, shelf.number
+        number = shelf.number + 1
         if data is None:
-            return self._replace(self._initial.encode("utf-8", "replace"), "operator", "initial")
-        newest = next((version for version in reversed(self.history()) if not version.kept), None)
-        if newest is None or read_bytes(newest.path) != data:
-            write_atomic(self._versions / self._next_name("operator", "by-hand"), data, durable=True)
-        return data
+            return self._replace(self._initial.encode("utf-8", "replace"), "operator", "initial", number), number
+        write_atomic(self._versions / self._name(number, "operator", "by-hand"), data, durable=True)
+        return data, number
 
-    def _replace(self, data: bytes, author: Author, note: str) -> bytes:
+    def _replace(self, data: bytes, author: Author, note: str, number: int) -> bytes:
         """Make `data` the state and a version. In between, the version waits under a name that tells whose it will be."""
-        final = self._versions / self._next_name(author, note)
+        final = self._versions / self._name(number, author, note)
         pending = final.with_name(_PENDING + final.name)
         try:
             write_aside(final, data, durable=True).replace(pending)
@@ -166,26 +161,52 @@ class LoopState:
             raise failure("write the state", self.path, error) from error
         return data
 
-    def _finish(self, current: bytes | None) -> None:
-        """Settle what a crash left between the two steps of `_replace`."""
-        for pending in self._versions.glob(f"{_PENDING}*"):
-            final = pending.with_name(pending.name.removeprefix(_PENDING))
-            if current is not None and read_bytes(pending) == current:
-                with suppress(OSError):
-                    pending.replace(final)
-            else:
-                with suppress(OSError):
-                    pending.unlink()
-        for left in self._versions.glob(".*.tmp"):
-            # Nobody else writes here while we hold the lock.
-            with suppress(OSError):
-                left.unlink()
+    def _shelf(self, current: bytes | None) -> "_Shelf":
+        """What there is of versions, once what a crash left between the two steps of `_replace` is settled."""
+        names = self._listed()
+        left = [name for name in names if name.startswith(".")]
+        if left:
+            self._settle(left, current)
+            names = self._listed()
+        numbered = sorted(((number, name) for name in names if (number := _number(name))), reverse=True)
+        versions = (name for _, name in numbered if (one := _version(self._versions / name)) and not one.kept)
+        return _Shelf(numbered[0][0] if numbered else 0, next(versions, ""))
 
-    def _next_name(self, author: Author, note: str) -> str:
-        history = self.history()
-        number = history[-1].number + 1 if history else 1
+    def _settle(self, left: list[str], current: bytes | None) -> None:
+        for name in left:
+            path = self._versions / name
+            with suppress(OSError):
+                if name.startswith(_PENDING) and current is not None and read_bytes(path) == current:
+                    path.replace(path.with_name(name.removeprefix(_PENDING)))
+                elif name.startswith(_PENDING) or name.endswith(".tmp"):
+                    # Nobody else writes here while we hold the lock.
+                    path.unlink()
+
+    def _listed(self) -> list[str]:
+        try:
+            return os.listdir(self._versions)  # noqa: PTH208 - names are all that is needed, of thousands of files
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise failure("list the versions", self._versions, error) from error
+
+    def _name(self, number: int, author: Author, note: str) -> str:
         odd = _ODD.sub("-", note).strip("-.")[:80]
         return f"{self._clock().astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:04}-{author}" + (f"-{odd}" if odd else "") + ".md"
+
+
+class _Shelf(Struct, frozen=True):
+    """The number of the newest version (0: none), and the file of the newest that was the state (none if empty)."""
+
+    number: int
+    newest: str
+
+
+def _number(name: str) -> int:
+    """The number in the name of a version, 0 if it can't be one. Old loops have thousands of them, so nothing else is looked at."""
+    _, _, rest = name.partition("-")
+    number, _, _ = rest.partition("-")
+    return int(number) if number.isdecimal() else 0
 
 
 def _version(path: Path) -> Version | None:
