@@ -59,6 +59,11 @@ def _begin(record: Record, frozen: Frozen, lease: Lease) -> None:
                 frozen.input,
             )
         )
+    if record.run.life:
+        # What a life before this one had started must not go on beside us, nor outlive the run.
+        from loopdeck.sandbox.hunt import sweep
+
+        sweep(frozen.run)
     holder = lease.holder
     record.happened(ev.RunnerStarted(os.getpid(), record.run.life + 1, holder.boot_id, holder.nonce), durable=True)
 
@@ -99,4 +104,7 @@ async def _beat(lease: Lease) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    code = main(sys.argv)
+    sys.stderr.flush()
+    # All that is to be kept is on disk by now. To take thousands of modules apart before leaving costs a quarter of a second of CPU.
+    os._exit(code)

@@ -97,7 +97,8 @@ class Life:
 
     async def _prepare(self, step: steps.PrepareWorkspace) -> None:
         run = self._record.run
-        self._record.happened(await self._site.workplace.prepare(f"loop/{run.loop}/{run.id}"), durable=True)
+        prepared = await self._site.workplace.prepare(f"loop/{run.loop}/{run.id}", again=run.life > 1)
+        self._record.happened(prepared, durable=True)
 
     async def _commit(self, step: steps.CommitWork) -> None:
         self._record.happened(await self._site.workplace.commit(self._record.run, self._remembering.makers_report()), durable=True)

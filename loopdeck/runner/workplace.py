@@ -6,6 +6,7 @@ while the runner goes on listening.
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +23,9 @@ from loopdeck.git.base import resolve_base
 from loopdeck.git.checkout import CleanCheckout
 from loopdeck.git.diff import Change, changed, patch
 from loopdeck.git.pool import Pool
-from loopdeck.git.refs import keep_ref, trees_of
+from loopdeck.git.refs import keep_ref, tip, trees_of
 from loopdeck.git.repository import Repository
-from loopdeck.git.worktrees import create
+from loopdeck.git.worktrees import clear, create
 from loopdeck.sandbox.port import Door
 from loopdeck.store.loopfolder import NAME, REPORT, STATE, LoopFolder
 
@@ -55,9 +56,14 @@ class Workplace:
         """The run's worktree. Raises WorkspaceError if it is gone."""
         return open_worktree(self.repo, self.path)
 
-    async def prepare(self, branch: str) -> ev.WorkspacePrepared:
-        """Make branch and worktree, provided with all the loop file asks for. Raises WorkspaceError."""
+    async def prepare(self, branch: str, *, again: bool = False) -> ev.WorkspacePrepared:
+        """Make branch and worktree, provided with all the loop file asks for. Raises WorkspaceError.
+
+        `again`: an earlier life of the runner may have died over it; what it left has no work in it yet and is cleared away.
+        """
         wanted = self._spec.workspace
+        if again:
+            await asyncio.to_thread(lambda: clear(self.repo, self.path, branch, tip(self.repo, branch) or ""))
         base = await asyncio.to_thread(resolve_base, self.repo, wanted.base)
         made = await asyncio.to_thread(lambda: create(self.repo, self.path, branch, base.commit, sparse=wanted.sparse, pool=self._pool))
         self.worktree = made
@@ -121,8 +127,9 @@ class Workplace:
             self._clean = None
 
     async def _make_clean(self, run: Run) -> CleanCheckout:
-        if self.check_path.exists():
-            return await asyncio.to_thread(CleanCheckout.open, self.repo, self.check_path)
+        # One that an earlier life of the runner has left may be half made, and nothing in it says so.
+        if os.path.lexists(self.check_path):
+            await asyncio.to_thread(lambda: clear(self.repo, self.check_path, "", ""))
         sparse = self._spec.workspace.sparse
         clean = await asyncio.to_thread(
             lambda: CleanCheckout.create(self.repo, self.check_path, run.base, sparse=sparse, pool=self._pool)
