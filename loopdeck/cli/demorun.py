@@ -17,7 +17,7 @@ from loopdeck.core.gate import Policy, judge
 from loopdeck.core.happening import Reason
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
-from loopdeck.deck.reading import LOOK_S
+from loopdeck.deck.reading import LOOK_S, Watch, over
 from loopdeck.deck.view import RunView
 from loopdeck.errors import UsageError, WorkspaceError
 from loopdeck.git.fresh import commit_all_of, is_clean
@@ -110,12 +110,13 @@ def play(demo: Demo, tell: Tell) -> Played:
     runs = {spec.name: start(deck, spec, here.operator()) for spec in ready}
     approved: list[str] = []
     said: dict[str, str] = {}
+    watch = Watch(list(runs.values()))
     while True:
-        views = {name: deck.view(paths) for name, paths in runs.items()}
+        views = dict(zip(runs, watch.look(), strict=True))
         for name, view in views.items():
             approved += _answer(demo, view, tell)
             _tell(name, view, said, tell)
-        if all(view.status == "ended" and not view.live for view in views.values()) or time.monotonic() - began > PATIENCE_S:
+        if all(over(view) for view in views.values()) or time.monotonic() - began > PATIENCE_S:
             break
         time.sleep(LOOK_S)
     return Played(demo, views, approved, is_clean(deck.repo), time.monotonic() - began)

@@ -7,7 +7,7 @@ from loopdeck.cli import here, out
 from loopdeck.cli.status import row
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
-from loopdeck.deck.reading import LOOK_S
+from loopdeck.deck.reading import LOOK_S, Watch, over
 from loopdeck.deck.view import RunView, document
 from loopdeck.errors import UsageError
 from loopdeck.store.layout import RunPaths
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.json:
         for paths in started:
             out.say(f"{paths.loop} {paths.run} started")
-    return wait(deck, started, as_json=options.json, aloud=not options.json)
+    return wait(started, as_json=options.json, aloud=not options.json)
 
 
 def _names(deck: Deck, options: argparse.Namespace) -> list[str]:
@@ -52,14 +52,15 @@ def _say_started(deck: Deck, started: list[RunPaths], as_json: bool) -> None:
         out.say(f"{paths.loop} {paths.run} started; `loopdeck show {paths.run}`")
 
 
-def wait(deck: Deck, runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) -> int:
+def wait(runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) -> int:
     """Until all `runs` have ended, saying what changes; returns the highest of their codes. Interrupting it stops no run."""
     said: dict[str, str] = {}
+    watch = Watch(runs)
     while True:
-        views = [deck.view(paths) for paths in runs]
+        views = watch.look()
         if aloud:
             _tell(views, said)
-        if all(one.status == "ended" and not one.live for one in views):
+        if all(over(one) for one in views):
             break
         time.sleep(LOOK_S)
     if as_json:

@@ -1,7 +1,7 @@
 """A run read from its files: the journal folded from its checkpoint, the lease looked at."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loopdeck.core.run import Run
@@ -19,13 +19,63 @@ Condition = Callable[[RunView], bool]
 def look(paths: RunPaths, root: Path) -> RunView:
     """The run at `paths` as it is now; a damaged journal gives what can be read of it, with the damage named."""
     # The lease first: a runner that ends between the two looks has written its end by then.
-    held = lease.look(paths.lease)
+    seen = _seen(paths)
     folded = load_run(paths)
-    run = folded.run
+    run = _named(folded.run, paths)
+    return view(run, seen, str(paths.dir), damage=folded.damage, changed=_changed(run, root))
+
+
+class Watch:
+    """Looks at runs again and again, for a verb that waits: a journal is folded only when it has grown, a run that is over left alone.
+
+    What it sees is what `look` sees, but whether a loop file was changed meanwhile.
+    """
+
+    def __init__(self, runs: Sequence[RunPaths]) -> None:
+        self._runs = tuple(runs)
+        self._seen: dict[RunPaths, RunView] = {}
+        self._sizes: dict[RunPaths, int] = {}
+
+    def look(self) -> list[RunView]:
+        """All of them as they are now."""
+        return [self._look(paths) for paths in self._runs]
+
+    def _look(self, paths: RunPaths) -> RunView:
+        before = self._seen.get(paths)
+        if before is not None and over(before):
+            return before
+        seen = _seen(paths)
+        size = _size(paths)
+        if before is None or size != self._sizes[paths]:
+            folded = load_run(paths)
+            now = view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage)
+        else:
+            now = view(before.run, seen, str(paths.dir), damage=before.damage)
+        self._seen[paths], self._sizes[paths] = now, size
+        return now
+
+
+def over(one: RunView) -> bool:
+    """True if nothing will come of the run any more by itself."""
+    return one.status == "ended" and not one.live
+
+
+def _seen(paths: RunPaths) -> Seen:
+    held = lease.look(paths.lease)
+    return Seen(held.held, held.age_s, _age(paths), held.holder is not None)
+
+
+def _named(run: Run, paths: RunPaths) -> Run:
     if not run.id:
         run.loop, run.id = paths.loop, paths.run
-    seen = Seen(held.held, held.age_s, _age(paths))
-    return view(run, seen, str(paths.dir), damage=folded.damage, changed=_changed(run, root))
+    return run
+
+
+def _size(paths: RunPaths) -> int:
+    try:
+        return paths.journal.stat().st_size
+    except OSError:
+        return 0
 
 
 def _age(paths: RunPaths) -> float:

@@ -14,16 +14,20 @@ from loopdeck.core.usage import dollars
 
 HUNG_AFTER_S = 15.0
 """Seconds without a heartbeat (it beats every 2) after which a living runner is called hung."""
-SETTLING_S = 5.0
-"""Seconds after its start in which a run without a runner is still being started, not lost."""
+SETTLING_S = 30.0
+"""Seconds after its start in which a run that no runner has had yet is still being started, not lost: forty at once take a while."""
 
 
 class Seen(Struct, frozen=True):
-    """What an observer sees of a runner: is the lease held, how old is its heartbeat, how old is the run directory (seconds)."""
+    """What an observer sees of a runner: is the lease held, how old is its heartbeat, how old is the run directory (seconds).
+
+    `begun` says that the lease has been held at all.
+    """
 
     held: bool
     beat_age_s: float
     age_s: float
+    begun: bool = False
 
 
 class RunView(Struct, frozen=True):
@@ -58,7 +62,7 @@ def _status(run: Run, seen: Seen) -> tuple[Status, Reason | None]:
     if run.status == "ended":
         return "ended", run.reason
     if not seen.held:
-        if run.status in ("idle", "queued") and seen.age_s < SETTLING_S:
+        if run.status in ("idle", "queued") and not seen.begun and seen.age_s < SETTLING_S:
             return "queued", None
         return "ended", "lost"
     if seen.beat_age_s > HUNG_AFTER_S:
