@@ -268,7 +268,9 @@ bell = false
 
 def test_a_deck_has_settings_and_prices():
     deck, problems = read_deck(DECK, "deck.toml")
-    assert problems == ()
+    assert [(problem.what, problem.warning) for problem in problems] == [
+        ("`deck.max_cost_usd_per_day`: this version holds no limit over the whole deck", True)
+    ]
     assert deck.deck == Deck(8, 50 * 10**12, 100, bell=False, desktop=True)
     assert deck.prices == {"my-local-model": Price(0, 0.5, 0.1, 0)}
 
@@ -439,7 +441,7 @@ def test_sloppiness_is_warned_about_and_never_refused(goal, check, more, words):
 
 def test_what_is_not_there_yet_is_one_table_with_a_way_out():
     assert all(remedy.endswith(".") for remedy in NOT_YET.values())
-    assert set(NO_EFFECT_YET) == {"sandbox", "trigger", "routing"}
+    assert set(NO_EFFECT_YET) == {"sandbox", "trigger", "routing", "whole deck"}
 
 
 def test_the_nearest_word_is_near():

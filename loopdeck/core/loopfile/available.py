@@ -18,6 +18,7 @@ NOT_YET = {
 NO_EFFECT_YET = {
     "sandbox": "this version has no sandbox, so it isn't enforced",
     "trigger": "this version starts loops only by hand",
+    "whole deck": "this version holds no limit over the whole deck",
     "routing": "this version routes no model by this role",
 }
 
