@@ -25,7 +25,7 @@ def test_only_what_can_be_had_again_goes(front, inside):
     })  # fmt: skip
     door.ok("start", "merged", "unmerged", "empty", "dirty", "--wait")
     door.ok("start", "live")
-    door.until("live", "running")
+    door.at_work("live")
     door.ok("merge", "merged")
     entries = {name: door.entry(name) for name in ("merged", "unmerged", "live", "empty", "dirty")}
     Path(entries["dirty"]["worktree"], "notes.txt").write_text("mine", encoding="utf-8")
@@ -61,7 +61,7 @@ def test_only_what_can_be_had_again_goes(front, inside):
 def test_what_a_killed_runner_leaves_stays_as_long_as_it_can_go_on(front, inside):
     door = front(loop("killed", [turn("w", write("x", "x")), turn("d")], checks=[{"run": "sleep 30"}]))
     door.ok("start", "killed")
-    door.until("killed", "running")
+    door.at_work("killed")
     deadline = time.monotonic() + 20
     while not Path(f"{door.entry('killed')['worktree']}.check", "x").exists():
         assert time.monotonic() < deadline

@@ -89,15 +89,18 @@ def test_nothing_hostile_reaches_the_terminal(evil):
     git(door.repo, "reset", "-q", "--hard", before)
 
 
-def test_arguments_come_back_harmlessly(evil):
+def test_arguments_come_back_harmlessly(evil, inside):
     for args in (
         ["show", ALL], ["start", ALL], ["state", ALL], ["check", ALL], ["approve", ALL], ["new", ALL], ["diff", ALL], ["trace", ALL],
         ["pause", ALL], ["demo", "--dir", str(evil.repo)],
     ):  # fmt: skip
-        text = checked(evil, *args, codes=(2,))
-        assert text
+        for more in ([], ["--json"]):
+            said = inside(evil, *args, *more)
+            assert said.code == 2, args
+            assert not harm_in(said.out + said.err), (args, harm_in(said.out + said.err))
+            assert said.out + said.err
     for args in ([ALL], ["status", ALL], ["status", f"--{ALL}"], ["trace", "evil", "--iteration", ALL], ["verdict", "evil", "x", ALL]):
-        said = evil.run(*args)
+        said = inside(evil, *args)
         assert said.code == 2
         assert not harm_in(said.out + said.err), (args, harm_in(said.out + said.err))
 

@@ -202,7 +202,7 @@ def test_setup_and_copies_are_there_when_the_merge_is_checked(front, inside):
 def test_a_run_that_is_going_on_is_neither_merged_nor_discarded(front, inside):
     door = front(waiting())
     door.ok("start", "waiting")
-    door.until("waiting", "running")
+    door.at_work("waiting")
     refused(door, inside, "waiting", "still going on", "loopdeck kill")
     said = inside(door, "discard", "waiting")
     assert (said.code, "still going on" in said.err) == (2, True)

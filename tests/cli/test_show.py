@@ -114,7 +114,7 @@ def test_following_ends_with_the_run(front):
 def test_a_live_run_says_what_changes_and_what_waits(front):
     door = front(waiting())
     door.ok("start", "waiting")
-    door.until("waiting", "running")
+    door.at_work("waiting")
     door.ok("nudge", "waiting", "look at the third file")
     door.ok("set", "waiting", "max_iterations", "8")
     file = door.repo / ".loopdeck/loops/waiting/loop.toml"

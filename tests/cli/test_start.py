@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -47,17 +48,17 @@ def test_the_code_is_that_of_the_gravest_reason(front):
 
 
 def test_starting_returns_at_once_and_the_run_lives_on(front):
-    door = front(waiting(seconds=3))
+    door = front(waiting())
     started = door.ok("start", "waiting", "--json").json["started"]
     assert [one["loop"] for one in started] == ["waiting"]
-    assert door.until("waiting", "running")["run"] == started[0]["run"]
+    assert door.at_work("waiting")["run"] == started[0]["run"]
     assert door.runners()
 
 
 def test_interrupting_the_wait_stops_no_run(front):
     door = front(waiting())
     process = door.start("start", "waiting", "--wait")
-    door.until("waiting", "running")
+    door.at_work("waiting")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, (out, err)
@@ -75,12 +76,12 @@ def test_once_follows_its_run(front):
 def test_more_than_may_run_wait_for_a_place(front):
     door = front({**waiting("one"), **waiting("two"), ".loopdeck/deck.toml": "[deck]\nmax_runs = 1\n"})
     door.ok("start", "one")
-    door.until("one", "running")
+    door.at_work("one")
     door.ok("start", "two")
     time.sleep(0.5)
     assert door.entry("two")["status"] == "queued"
     door.ok("kill", "one", "--now")
-    assert door.until("two", "running")["iteration"] == 1
+    assert door.at_work("two")["iteration"] == 1
 
 
 @pytest.mark.parametrize(
@@ -144,5 +145,4 @@ def test_a_verb_works_inside_a_runs_worktree(front):
     door = front(fixer())
     door.ok("start", "fixer", "--wait")
     entry = door.entry("fixer")
-    inside_it = door.base / "home" / entry["worktree"].split("/home/")[1]
-    assert door.ok("status", "--json", cwd=inside_it).json == door.ok("status", "--json").json
+    assert door.ok("status", "--json", cwd=Path(entry["worktree"])).json == door.ok("status", "--json").json

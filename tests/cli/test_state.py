@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 from tests.cli.loops import fixer, turn, waiting
 from tests.cli.loops import loop as looped
@@ -16,7 +17,7 @@ def editor(door, code):
 
 
 def home_of(door):
-    return door.base / "home" / door.ok("where", "--json").json["home"].split("/home/")[1]
+    return Path(door.ok("where", "--json").json["home"])
 
 
 def test_before_the_first_run_it_is_what_a_run_would_begin_with(front, inside):
@@ -149,15 +150,17 @@ def test_visual_wins_over_editor(front, inside):
 
 
 def test_an_edit_during_a_run_is_read_by_its_next_iteration(front):
-    turns = [turn("One.", delay_s=1.2), turn("Two.", ("read_file", {"path": ".loop/STATE.md"}), iteration=2), turn("Three.")]
+    ask, read = ("bash", {"command": "true"}), ("read_file", {"path": ".loop/STATE.md"})
+    turns = [turn("One.", ask), turn("Done."), turn("Two.", read, iteration=2), turn("Done.")]
     door = front(looped("slow", turns, checks=[{"name": "never", "run": "test -f nothing"}], end={"max_iterations": 2}))
     door.ok("start", "slow")
-    door.until("slow", "running")
+    door.until("slow", "asking")
     editor(door, "text = text.replace('## Learned', '## Learned\\n\\n- Written while it ran.')")
     said = door.ok("state", "slow", "--edit")
+    door.ok("deny", "slow", "--why", "no")
     assert "at its next iteration" in said.out
     door.until_ended("slow")
-    returned = next(one for one in door.ok("trace", "slow", "--kind", "tool_returned", "--json").lines)
+    returned = door.ok("trace", "slow", "--kind", "tool_returned", "--iteration", "2", "--json").lines[0]
     assert "Written while it ran." in returned["output"]
     assert "Written while it ran." in door.ok("state", "slow").out
 
@@ -165,7 +168,7 @@ def test_an_edit_during_a_run_is_read_by_its_next_iteration(front):
 def test_a_live_run_does_not_hold_the_state(front, inside):
     door = front(waiting())
     door.ok("start", "waiting")
-    door.until("waiting", "running")
+    door.at_work("waiting")
     editor(door, "text += '\\nmine\\n'")
     assert inside(door, "state", "waiting", "--edit").code == 0
     assert inside(door, "state", "waiting").out.endswith("mine\n")

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from loopdeck.deck.decks import Deck
 from tests.kit.repos import environment, make_repo
 
 _SEEN = ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -76,10 +77,18 @@ class Front:
         return said
 
     def entry(self, loop: str) -> dict[str, Any]:
-        """The loop's newest entry in `status --json`."""
-        entries = [one for one in self.ok("status", "--json").json["loops"] if one["loop"] == loop]
+        """The loop's newest entry as `status --json` gives it, read in this process: waiting asks for it again and again."""
+        entries = [one for one in Deck.open(self.repo, self.env).document()["loops"] if one["loop"] == loop]
         assert entries, f"no loop {loop}"
         return dict(entries[-1])
+
+    def at_work(self, loop: str) -> dict[str, Any]:
+        """Wait until the maker of the loop's newest run is at work, and give the run's entry."""
+        deadline = time.monotonic() + 30
+        while (seen := self.until(loop, "running"))["phase"] != "maker":
+            assert time.monotonic() < deadline, f"{loop} is in phase {seen['phase']}"
+            time.sleep(0.02)
+        return seen
 
     def until(self, loop: str, *statuses: str, patience_s: float = 30) -> dict[str, Any]:
         """Wait until the loop's newest run has one of `statuses`, and give its entry."""
