@@ -79,7 +79,7 @@ def commit_all(
     if not tip:
         raise WorkspaceError("the run's branch is gone", where=f"{worktree.path}, {worktree.branch}", remedy="Start a new run.")
     if seen.commit != tip:
-        problems.append(_fold_in(worktree, tip, seen.commit))
+        problems += _fold_in(worktree, tip, seen.commit, message)
         seen = status.read(git)
     excluded = _Below((*exclude, *admin.kept(worktree)))
     entries = [entry for entry in seen.entries if entry.path not in excluded]
@@ -126,13 +126,17 @@ def _put_head_back(worktree: Worktree) -> list[str]:
     return [f"the maker had left the run's branch; it was put back to {worktree.branch}"]
 
 
-def _fold_in(worktree: Worktree, tip: str, found: str) -> str:
-    """Put the branch back to `tip`, and keep what had been committed to it in a ref of ours."""
+def _fold_in(worktree: Worktree, tip: str, found: str, message: str) -> list[str]:
+    """Put the branch back to `tip`, and keep what had been committed to it in a ref of ours; says so, unless it was us.
+
+    A runner that dies between its commit and the journal makes the same commit again.
+    """
     git = worktree.git()
-    if found:
+    own = bool(found) and git.run("log", "-1", "--format=%P%n%B", found).text == f"{tip}\n{message}".rstrip()
+    if found and not own:
         keep_ref(worktree.repo, f"folded/{worktree.branch}/{found[:12]}", found)
     git.run("update-ref", "-m", "loopdeck: put back", f"refs/heads/{worktree.branch}", tip)
-    return "the maker had committed by itself, or moved the branch; its work is part of the run's own commit now"
+    return [] if own else ["the maker had committed by itself, or moved the branch; its work is part of the run's own commit now"]
 
 
 def _left_out(path: str) -> str:

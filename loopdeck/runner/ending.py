@@ -1,9 +1,11 @@
 """The last step: the best work on the branch, the report written, the end said."""
 
+from collections.abc import Callable
+
 from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.report import report
-from loopdeck.errors import WorkspaceError
+from loopdeck.errors import LoopdeckError, WorkspaceError
 from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
@@ -27,9 +29,16 @@ class Ending:
             except WorkspaceError as error:
                 record.happened(ev.NoticeRaised(f"the branch could not be set to iteration {step.best}: {error.what}"))
         ended = ev.RunEnded(step.reason, step.why, step.limit, step.detector, step.by, step.best, commit)
-        self._remembering.close(": ".join(part for part in (step.reason, step.why) if part))
+        sentence = ": ".join(part for part in (step.reason, step.why) if part)
+        self._tidied("the state does not say how the run ended", lambda: self._remembering.close(sentence))
+        self._tidied("the checkout of the checks stays", self._site.workplace.let_go)
         shown = record.foreseen(ended)
         record.write_report(report(shown, self._site.spec.goal, self._remembering.makers_report()))
         record.happened(ended, durable=True)
         record.checkpoint()
-        self._site.workplace.let_go()
+
+    def _tidied(self, otherwise: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except LoopdeckError as error:
+            self._record.happened(ev.NoticeRaised(f"{otherwise}: {error.what}"))

@@ -121,10 +121,15 @@ class Workplace:
         await asyncio.to_thread(work)
 
     def let_go(self) -> None:
-        """The run is over: its clean checkout may serve another. The worktree stays, for the operator to look at."""
+        """The run is over: its clean checkout may serve another, one that an earlier life left goes.
+
+        The worktree stays, for the operator to look at. Raises WorkspaceError.
+        """
         if self._clean is not None:
             self._clean.close(self._pool)
             self._clean = None
+        elif os.path.lexists(self.check_path):
+            clear(self.repo, self.check_path, "", "")
 
     async def _make_clean(self, run: Run) -> CleanCheckout:
         # One that an earlier life of the runner has left may be half made, and nothing in it says so.

@@ -19,9 +19,11 @@ from loopdeck.core import trace as tr
 from loopdeck.core.run import Run
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.view import RunView
+from loopdeck.sandbox.hunt import sweep
 from loopdeck.store.blobs import Blobs
 from loopdeck.store.journal import read_journal
 from loopdeck.store.layout import RunPaths
+from loopdeck.store.lease import look
 from loopdeck.store.trace import read_trace
 from tests.kit.front import Front, Said
 from tests.kit.repos import make_repo
@@ -123,11 +125,19 @@ class Seat(Front):
         """Its worktree."""
         return Path(self.folded(loop).worktree)
 
+    def end(self) -> None:
+        """End what is still running, also what a slain runner had started."""
+        super().end()
+        for paths in self.deck.home.all_runs():
+            sweep(paths.run)
+
     def slay(self, loop: str) -> None:
         """kill -9 its runner, as the kernel does when memory is short, and see it gone. What it had started lives on."""
-        pid = self.folded(loop).pid
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        seen = look(self.paths(loop).lease)
+        assert seen.holder is not None, f"{loop} never had a runner"
+        if seen.held:
+            with suppress(ProcessLookupError):
+                os.kill(seen.holder.pid, signal.SIGKILL)
         self.wait(loop, lambda one: not one.live, 5)
 
     def says(self, *args: str, code: int = 2) -> Said:

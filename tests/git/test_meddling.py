@@ -164,6 +164,14 @@ class TestMeddling:
         done = commit_all(worktree, "ours", base=base, tip=base)
         assert (done.empty, done.files) == (False, ("src/calc.py",))
 
+    def test_our_own_commit_that_nobody_noted_down_is_made_again_and_blamed_on_nobody(self, root, worktree, base):
+        write_files(worktree.path, {"src/calc.py": "1\n"})
+        first = commit_all(worktree, "fix: iteration 1\n\nRun: 1", base=base, tip=base)
+        done = commit_all(worktree, "fix: iteration 1\n\nRun: 1", base=base, tip=base)
+        assert (done.problems, done.files) == ((), first.files)
+        assert git(root, "log", "--format=%s", f"{base}..loop/fix/1").splitlines() == ["fix: iteration 1"]
+        assert git(root, "for-each-ref", "refs/loopdeck/folded") == ""
+
     @pytest.mark.parametrize("where", ["branch", "detached", "operators"])
     def test_another_branch(self, root, worktree, base, where):
         commands = {"branch": ("-b", "mine"), "detached": ("--detach",), "operators": ("--ignore-other-worktrees", "main")}
