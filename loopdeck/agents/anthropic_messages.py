@@ -5,12 +5,13 @@ of the user's message before it. The first two outlive an iteration, the last tw
 the turn before wrote, however many blocks lie between (the provider looks back over twenty only).
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from loopdeck.agents import failures
+from loopdeck.agents import failures, unstreamed
 from loopdeck.agents.dialect import ANSWER_TOOL, Names, input_bound, json_object
 from loopdeck.core.conversation import (
     Block,
@@ -57,6 +58,10 @@ class MessagesDialect:
     def reader(self, request: ModelRequest) -> "MessagesReader":
         """A reader for the answer to `request`."""
         return MessagesReader(request, self)
+
+    def unstreamed(self, body: bytes) -> Iterable[bytes]:
+        """A whole answer as the events it stands for."""
+        return unstreamed.messages_events(body)
 
     def concede(self, message: str) -> bool:
         """Nothing we send can be left out."""
@@ -187,7 +192,8 @@ class _OpenBlock:
                     body = msgspec.json.encode(self.head.get("input") or {}).decode()
                 return ToolUse(str(self.head.get("id")), names.ours(str(self.head.get("name"))), body)
             case "thinking":
-                sealed = {"thinking": str(self.head.get("thinking") or "") + body, "signature": self.signature}
+                signature = str(self.head.get("signature") or "") + self.signature
+                sealed = {"thinking": str(self.head.get("thinking") or "") + body, "signature": signature}
                 return Opaque(VENDOR, msgspec.json.encode({**self.head, **sealed}).decode())
             case _:
                 return Opaque(VENDOR, msgspec.json.encode(self.head).decode())

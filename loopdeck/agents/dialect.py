@@ -64,6 +64,13 @@ class Dialect(Protocol):
         """A reader for the answer to `request`."""
         ...
 
+    def unstreamed(self, body: bytes) -> Iterable[bytes]:
+        """The events that `body`, a whole answer without a stream, stands for; none if it is no answer.
+
+        Raises msgspec.DecodeError if it is no JSON.
+        """
+        ...
+
     def concede(self, message: str) -> bool:
         """True if a refusal that says `message` is about something we can leave out; it then will be."""
         ...

@@ -4,12 +4,13 @@ Invariant: usage is disjoint here, though the API counts cached tokens inside th
 can have been is charged.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from loopdeck.agents import failures
+from loopdeck.agents import failures, unstreamed
 from loopdeck.agents.dialect import Names, input_bound, json_object
 from loopdeck.agents.strict import answer_format
 from loopdeck.core.conversation import Block, Message, ModelReply, ModelRequest, Opaque, Stop, Text, ToolResult, ToolUse
@@ -69,6 +70,10 @@ class ChatDialect:
     def reader(self, request: ModelRequest) -> "ChatReader":
         """A reader for the answer to `request`."""
         return ChatReader(request, self)
+
+    def unstreamed(self, body: bytes) -> Iterable[bytes]:
+        """A whole answer as the events it stands for."""
+        return unstreamed.chat_events(body)
 
     def concede(self, message: str) -> bool:
         """True if `message` refuses something that can be left out or named otherwise; it then is."""

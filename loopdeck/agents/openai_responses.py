@@ -3,12 +3,13 @@
 What only the vendor understands (reasoning, sealed by its encryption) is handed back unchanged, in its place.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from loopdeck.agents import failures
+from loopdeck.agents import failures, unstreamed
 from loopdeck.agents.dialect import Names, input_bound, json_object
 from loopdeck.agents.openai_chat import disjoint
 from loopdeck.agents.strict import answer_format
@@ -58,6 +59,10 @@ class ResponsesDialect:
     def reader(self, request: ModelRequest) -> "ResponsesReader":
         """A reader for the answer to `request`."""
         return ResponsesReader(request, self)
+
+    def unstreamed(self, body: bytes) -> Iterable[bytes]:
+        """A whole answer as the events it stands for."""
+        return unstreamed.responses_events(body)
 
     def concede(self, message: str) -> bool:
         """True if `message` refuses to seal reasoning; it is not asked for any more."""

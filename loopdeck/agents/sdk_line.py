@@ -122,7 +122,7 @@ class SdkAgent:
         body = encoded(self._dialect.body, request)
         response = await self._post(line, self._dialect.path, body, stream=True)
         try:
-            await _read(response, reader, on_text)
+            await _read(response, reader, self._dialect, on_text)
         finally:
             await response.aclose()
         reply = reader.reply()
@@ -156,26 +156,24 @@ def encoded(encode: Callable[[ModelRequest], bytes], request: ModelRequest) -> b
         return encode(speakable(request))
 
 
-async def _read(response: Response, reader: Reader, on_text: OnText) -> None:
+async def _read(response: Response, reader: Reader, dialect: Dialect, on_text: OnText) -> None:
     """Feed the body to `reader` until it has the whole reply."""
     import httpx2  # loaded with the SDK; not before
 
-    splitter = EventSplitter()
     chunks = response.aiter_bytes()
     try:
-        async for chunk in chunks:
-            for data in splitter.feed(chunk):
-                if text := reader.feed(data):
-                    on_text(text)
-            if reader.done:
-                await _drain(chunks)
-                return
-        if not reader.done and (data := splitter.close()):
-            # A last event without its blank line; if it is only half of one, the stream was cut.
-            with contextlib.suppress(msgspec.DecodeError):
+        begin = b""
+        while not (begin := begin.lstrip()) and (chunk := await anext(chunks, None)) is not None:
+            begin += chunk
+        if begin.startswith(b"{"):
+            # No event begins like this: the server doesn't stream.
+            body = begin + b"".join([chunk async for chunk in chunks])
+            for data in dialect.unstreamed(body):
                 reader.feed(data)
+        else:
+            await _read_events(begin, chunks, reader, on_text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ModelFailed("malformed", f"the stream is no JSON: {error}", maybe_charged=True) from error
+        raise ModelFailed("malformed", f"the answer is no JSON: {error}", maybe_charged=True) from error
     except httpx2.HTTPError as error:
         # What breaks behind the end of a reply takes nothing from it.
         if not reader.whole:
@@ -183,8 +181,26 @@ async def _read(response: Response, reader: Reader, on_text: OnText) -> None:
     if not reader.whole:
         kind = response.headers.get("content-type", "nothing")
         if not reader.started and "event-stream" not in kind:
-            raise ModelFailed("malformed", f"the answer is no event stream but {kind}", maybe_charged=True)
+            raise ModelFailed("malformed", f"the answer is neither an event stream nor a reply, but {kind}", maybe_charged=True)
         raise ModelFailed("cut", "the stream ended before the reply did", maybe_charged=True)
+
+
+async def _read_events(begin: bytes, chunks: AsyncIterator[bytes], reader: Reader, on_text: OnText) -> None:
+    """Feed a stream of events to `reader`, the first bytes of which have been read."""
+    splitter = EventSplitter()
+    chunk: bytes | None = begin
+    while chunk is not None:
+        for data in splitter.feed(chunk):
+            if text := reader.feed(data):
+                on_text(text)
+        if reader.done:
+            await _drain(chunks)
+            return
+        chunk = await anext(chunks, None)
+    if data := splitter.close():
+        # A last event without its blank line; if it is only half of one, the stream was cut.
+        with contextlib.suppress(msgspec.DecodeError):
+            reader.feed(data)
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -310,6 +311,36 @@ def test_calls_from_servers_that_number_them_carelessly():
     (call,) = heard({"function": {"name": "bash", "arguments": '{"a"'}}, {"function": {"arguments": ":1}"}}).calls
     assert (call.tool, call.arguments) == ("bash", '{"a":1}')
     assert call.id
+
+
+def test_a_whole_answer_where_a_stream_was_asked_for_is_understood(dialect):
+    call = Call("files__read", '{"path":"a.py"}')
+    answers = [Answer("Reading.", (call,)), Answer("Done.")]
+    with serving(lambda request: replace(answers[request.turns], plain=True)) as server:
+        first = request_for(dialect)
+        (reply,) = ask(server, dialect, first)
+        assert (reply.text, reply.stop, reply.certainty) == ("Reading.", "tools", "priced")
+        (use,) = reply.calls
+        assert (use.tool, json.loads(use.arguments)) == ("files.read", {"path": "a.py"})
+        (last,) = ask(server, dialect, grown(first, reply))
+        assert (last.text, last.stop) == ("Done.", "end")
+        assert reply.usage + last.usage == server.ledger.billed()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"answer": 42}', "malformed"),
+        (b'{"content": 42, "choices": 42, "output": 42}', "malformed"),
+        (b'{"content": [42], "choices": [42], "output": [42]}', "malformed"),
+        (b'{"content": [{"type": ', "malformed"),
+        (b'{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}', "overloaded"),
+        (b"", "malformed"),
+    ],
+)
+def test_a_body_that_is_neither_a_stream_nor_an_answer_fails_by_its_kind(dialect, body, kind):
+    with serving(lambda request: Answer(fault=Refuse(200, body=body))) as server:
+        assert failed(server, dialect).kind == kind
 
 
 def test_an_answer_that_is_no_stream_says_so(dialect):

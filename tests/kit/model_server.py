@@ -183,7 +183,7 @@ class ModelServer:
         place = self.ledger.charge(request, usage)
         if answer.fault == Hang(None):
             await self._pause(reader, 3600)
-        if request.stream:
+        if request.stream and not answer.plain:
             await self._stream(reader, writer, request, answer)
         else:
             await self._send_json(writer, _BODY[request.dialect](request, answer, usage))

@@ -126,7 +126,7 @@ class Answer:
     `usage`: what is billed and told (None: counted). `told`: where usage is told: at the `start` of the
     stream as the vendor does, only at its `end`, or `never`. `stop` overrides why it stopped, in the
     dialect's own word. `piece` is the characters of one delta. `delay_s` comes before the status, `pace_s`
-    before every event.
+    before every event. `plain`: no stream, although one was asked for.
     """
 
     text: str = ""
@@ -139,6 +139,7 @@ class Answer:
     delay_s: float = 0.0
     pace_s: float = 0.0
     piece: int = 24
+    plain: bool = False
 
 
 Scenario = Callable[[Request], Answer]
