@@ -20,7 +20,9 @@ def _gist(event: tr.AnyTraceEvent) -> str:
         case tr.ToolCalled():
             return f"{event.tool} {_flat(event.arguments)}"
         case tr.ToolReturned():
-            return f"{event.tool} {event.problem or 'ok'} {event.seconds:.2f} s: {_flat(event.output)}"
+            return (
+                f"{event.tool} {event.problem or ('refused' if event.is_error else 'ok')} {event.seconds:.2f} s: {_flat(event.output)}"
+            )
         case tr.CheckRan():
             return f"{event.check}: {event.outcome}, score {event.score:.2f}, {event.findings} findings, {event.seconds:.2f} s"
         case tr.StateRead() | tr.StateWritten():
