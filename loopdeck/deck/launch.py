@@ -1,9 +1,9 @@
 """Starting runs: the loop frozen into a run directory, and a runner started on it in a session of its own."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.deck.decks import Deck
@@ -11,6 +11,7 @@ from loopdeck.errors import StoreError, UsageError
 from loopdeck.git.base import resolve_base
 from loopdeck.shipped import prompt_text
 from loopdeck.store import specs
+from loopdeck.store.files import open_private
 from loopdeck.store.frozen import Frozen, freeze
 from loopdeck.store.layout import RunPaths, claim_run
 
@@ -58,7 +59,7 @@ def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:
 def launch(paths: RunPaths) -> None:
     """Start a runner on the run, detached: it outlives this process and its terminal. Raises StoreError."""
     try:
-        with Path(paths.runner_log).open("ab") as log:
+        with os.fdopen(open_private(paths.runner_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
             subprocess.Popen(
                 [sys.executable, "-m", "loopdeck.runner", str(paths.dir)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True,

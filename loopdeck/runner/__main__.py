@@ -24,7 +24,6 @@ BEAT_S = 2.0
 
 def main(argv: list[str]) -> int:
     """Returns 0 once the run has ended, 3 if somebody else has it, 14 if it can't be run at all."""
-    os.umask(0o077)
     paths = RunPaths(Path(argv[1]))
     lease = Lease.take(paths.lease)
     if lease is None:
