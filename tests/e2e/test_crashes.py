@@ -18,11 +18,9 @@ OPEN: dict[str, Any] = {"gates": {"allow": ["bash"]}}
 
 
 def mended(tick):
-    """Turns that do a thing once, and look after it where its outcome is not known."""
-    return [
-        turn("Ticking.", ("bash", {"command": f"echo {tick} >> log.txt"})),
-        turn("Looking.", ("bash", {"command": f"grep -q {tick} log.txt || echo {tick} >> log.txt"}), when="Outcome unknown"),
-    ]
+    """Turns that do a thing once, and look after it where its outcome is not known, more than once since that can die too."""
+    looking = turn("Looking.", ("bash", {"command": f"grep -q {tick} log.txt || echo {tick} >> log.txt"}), when="Outcome unknown")
+    return [turn("Ticking.", ("bash", {"command": f"echo {tick} >> log.txt"})), looking, looking, looking]
 
 
 def ticking(name):
@@ -30,7 +28,7 @@ def ticking(name):
     first = mended("one")
     first[0]["iteration"] = 1
     second = [turn("Reading.", ("read_file", {"path": ".loop/FINDINGS.md"}), iteration=2), *mended("two")]
-    wrote = [turn("Writing.", write("b.txt", "b\n")), turn("Looking.", write("b.txt", "b\n"), when="Outcome unknown")]
+    wrote = [turn("Writing.", write("b.txt", "b\n")), *[turn("Looking.", write("b.txt", "b\n"), when="Outcome unknown")] * 3]
     turns = [*first, turn("d"), *second, *wrote, turn("d"), turn("One more.", iteration=3)]
     checks = [
         {"name": "once", "run": "test $(grep -c one log.txt) = 1 -a $(grep -c two log.txt || true) -le 1"},
