@@ -11,11 +11,12 @@ from msgspec import structs
 
 from loopdeck.core import commands as cmd
 from loopdeck.core import events as ev
+from loopdeck.core import limits
 from loopdeck.core.durations import seconds
 from loopdeck.core.findings import SEVERITIES
 from loopdeck.core.happening import Settings
 from loopdeck.core.run import Run
-from loopdeck.core.usage import picodollars
+from loopdeck.core.usage import dollars, picodollars
 from loopdeck.errors import UsageError
 
 N = TypeVar("N", int, float)
@@ -31,6 +32,11 @@ KEYS = (
     "final_pass", "model",
 )  # fmt: skip
 """What `set` can change in a live run."""
+
+_MOST = {
+    "max_iterations": limits.MAX_ITERATIONS, "max_tokens": limits.MAX_TOKENS, "max_tool_calls": limits.MAX_TOOL_CALLS,
+    "no_progress": limits.MAX_NO_PROGRESS,
+}  # fmt: skip
 
 
 def answer(run: Run, command_id: str, command: cmd.Command, state_hash: str) -> Sequence[ev.Event]:
@@ -106,20 +112,37 @@ def changed(settings: Settings, key: str, value: str) -> tuple[str, str, Setting
     if name not in KEYS:
         raise UsageError(f"'{key}' can't be set on a live run", remedy=f"One of: {', '.join(KEYS)}.")
     field, parsed = _parsed(name, value.strip())
-    return str(getattr(settings, field)), str(parsed), structs.replace(settings, **{field: parsed})
+    new = structs.replace(settings, **{field: parsed})
+    return _worded(settings, field), _worded(new, field), new
+
+
+def _worded(settings: Settings, field: str) -> str:
+    """A setting as it is written in a loop file."""
+    value = getattr(settings, field)
+    match field:
+        case _ if value is None:
+            return "none"
+        case "max_cost":
+            return f"{dollars(value):.10g}"
+        case "max_wall_s":
+            return f"{value:.10g}s"
+        case "no_progress" if not value:
+            return "false"
+        case _:
+            return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parsed(name: str, value: str) -> tuple[str, object]:
     try:
         match name:
             case "max_iterations" | "max_tokens" | "max_tool_calls":
-                return name, _positive(int(value))
+                return name, _within(int(value), 1, _MOST[name])
             case "no_progress":
-                return name, 0 if value.lower() in ("false", "off", "0") else _positive(int(value))
+                return name, 0 if value.lower() in ("false", "off", "0") else _within(int(value), 1, _MOST[name])
             case "max_cost_usd":
-                return "max_cost", _positive(picodollars(float(value)))
+                return "max_cost", picodollars(_within(float(value), limits.LEAST_DOLLARS, limits.MAX_DOLLARS))
             case "max_wall":
-                return "max_wall_s", _positive(seconds(value) or 0.0)
+                return "max_wall_s", _within(seconds(value) or 0.0, limits.LEAST_WALL_S, limits.YEAR_S)
             case "severity_floor" if value in SEVERITIES:
                 return name, value
             case "final_pass" if value in ("true", "false"):
@@ -131,7 +154,7 @@ def _parsed(name: str, value: str) -> tuple[str, object]:
     raise UsageError(f"'{value}' is no value for {name}", remedy="Write it as in a loop file's [exit], for example 8, 2.50 or 30m.")
 
 
-def _positive(number: N) -> N:
-    if number <= 0:
+def _within(number: N, least: float, most: float) -> N:
+    if not least <= number <= most:
         raise ValueError(number)
     return number

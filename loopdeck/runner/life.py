@@ -62,7 +62,10 @@ class Life:
             self._hand.take()
             idle = isinstance(step, steps.AwaitPerson | steps.WaitOut) and self._record.seq != seen
             late = isinstance(step, _TIMED) and self._record.is_late()
-            if idle or late or (self._record.run.stop is not None and not isinstance(step, _UNCUT)):
+            stop = self._record.run.stop
+            if stop is not None and stop[2]:
+                self._site.door.hurry()
+            if idle or late or (stop is not None and not isinstance(step, _UNCUT)):
                 task.cancel()
                 await asyncio.wait((task,))
                 if late:

@@ -49,6 +49,10 @@ class Door(Protocol):
     name: str
     confines: bool
 
+    def hurry(self) -> None:
+        """From now on commands are ended at once, without being asked first."""
+        ...
+
     async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Finished:
         """Run to the end. When it returns or is cancelled, no process of the command is left.
 

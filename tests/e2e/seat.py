@@ -3,6 +3,7 @@
 Nothing here writes anything but through a verb.
 """
 
+import itertools
 import os
 import signal
 import time
@@ -30,6 +31,7 @@ from tests.kit.repos import make_repo
 
 PATIENCE_S = 30.0
 _LOOK_S = 0.01
+_naps = itertools.count(1)
 
 
 class Seat(Front):
@@ -148,14 +150,26 @@ class Seat(Front):
         return said
 
 
-def command_lines() -> list[str]:
-    """Of every process of this machine, the command line."""
-    lines = []
+def nap() -> str:
+    """A command that sleeps for long and looks like no other."""
+    return f"sleep 40{os.getpid()}.{next(_naps)}"
+
+
+def runs(words: str) -> bool:
+    """True if a process runs with these words in its command line."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                lines.append(" ".join(process.cmdline()))
-    return lines
+            if words in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+def until_runs(words: str, patience_s: float = 20) -> None:
+    """Wait until such a process runs."""
+    deadline = time.monotonic() + patience_s
+    while not runs(words):
+        assert time.monotonic() < deadline, f"{words} never ran"
+        time.sleep(0.02)
 
 
 def plain(value: object) -> Any:

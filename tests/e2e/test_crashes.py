@@ -10,7 +10,7 @@ import pytest
 
 from loopdeck.core import events as ev
 from tests.cli.loops import loop, turn, write
-from tests.e2e.seat import Seat, command_lines, seated
+from tests.e2e.seat import Seat, nap, runs, seated, until_runs
 from tests.kit.repos import git, status
 
 MOMENTS = 15
@@ -152,8 +152,9 @@ def test_nothing_of_the_operators_was_touched_and_nothing_is_left(played, slain)
 
 
 def test_a_command_cut_short_by_a_crash_is_not_repeated_and_both_are_told(front):
+    sleep = nap()
     turns = [
-        turn("Slowly.", ("bash", {"command": "echo begun >> log.txt; sleep 47.11; echo over >> log.txt"})),
+        turn("Slowly.", ("bash", {"command": f"echo begun >> log.txt; {sleep}; echo over >> log.txt"})),
         turn("Looking.", ("bash", {"command": "cat log.txt"}), when="Outcome unknown"),
         turn("d"),
     ]  # fmt: skip
@@ -161,13 +162,11 @@ def test_a_command_cut_short_by_a_crash_is_not_repeated_and_both_are_told(front)
     door.ok("start", "slow")
     [waits] = door.until("slow", "asking")["approvals"]
     door.ok("approve", waits["id"], "--always", "bash(cat)")
-    deadline = time.monotonic() + 10
-    while not (door.worktree("slow") / "log.txt").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until_runs(sleep)
     door.slay("slow")
     door.ok("resume", "slow")
     assert door.until_ended("slow")["reason"] == "done"
-    assert not any("sleep 47.11" in line for line in command_lines()), "what a dead runner had started is ended"
+    assert not runs(sleep), "what a dead runner had started is ended"
     first, second = door.outputs("slow")
     assert "Outcome unknown" in first
     assert "begun" in second
@@ -178,16 +177,15 @@ def test_a_command_cut_short_by_a_crash_is_not_repeated_and_both_are_told(front)
 
 
 def test_what_a_dead_runner_left_running_is_ended_by_kill_too(front):
-    turns = [turn("s", ("bash", {"command": "setsid sleep 47.12 & sleep 47.12"}))]
+    sleep = nap()
+    turns = [turn("s", ("bash", {"command": f"setsid {sleep} & {sleep}"}))]
     door: Seat = front(loop("slow", turns, **OPEN))
     door.ok("start", "slow")
-    deadline = time.monotonic() + 20
-    while not any("sleep 47.12" in line for line in command_lines()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until_runs(sleep)
     door.slay("slow")
     door.ok("kill", "slow", "--why", "dead anyway")
     assert door.entry("slow")["reason"] == "human"
-    assert not any("sleep 47.12" in line for line in command_lines())
+    assert not runs(sleep)
 
 
 @pytest.mark.req("S0-17")
@@ -220,8 +218,8 @@ def test_two_runners_of_one_run_are_never_at_work(front):
 
 @pytest.mark.parametrize("whose", ["maker", "checks"])
 def test_a_setup_that_a_crash_cut_short_is_made_anew(front, tmp_path, whose):
-    slow = tmp_path / "slow"
-    setup = f"if test -e {slow}; then sleep 47.13; fi; echo ready > ready.txt"
+    slow, sleep = tmp_path / "slow", nap()
+    setup = f"if test -e {slow}; then {sleep}; fi; echo ready > ready.txt"
     check = [{"name": "ready", "run": "test -f ready.txt && grep -q hello x.txt"}]
     calls = [("bash", {"command": f"touch {slow}"})] if whose == "checks" else []
     turns = [turn("w", write("x.txt", "hello"), *calls), turn("d")]
@@ -229,14 +227,11 @@ def test_a_setup_that_a_crash_cut_short_is_made_anew(front, tmp_path, whose):
     if whose == "maker":
         slow.touch()
     door.ok("start", "made")
-    deadline = time.monotonic() + 20
-    while not any("sleep 47.13" in line for line in command_lines()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until_runs(sleep)
     door.slay("made")
     slow.unlink()
     if whose == "checks":
         assert (door.deck.home.worktrees / f"made-{door.folded('made').id}.check").is_dir()
     door.ok("resume", "made")
     assert door.until_ended("made")["reason"] == "done", door.log("made")
-    assert not any("sleep 47.13" in line for line in command_lines())
+    assert not runs(sleep)

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import get_args
 
-from loopdeck.core import shapes
+from loopdeck.core import limits, shapes
 from loopdeck.core.findings import SEVERITIES
 from loopdeck.core.loopfile.available import NO_EFFECT_YET, warn
 from loopdeck.core.loopfile.remedies import remedies
@@ -11,10 +11,6 @@ from loopdeck.core.spec import Exit, Gates, Missed, Overlap, Sandbox, Trigger, W
 from loopdeck.core.tables import Table, kind_of
 from loopdeck.core.usage import picodollars
 
-MAX_DOLLARS = 1_000_000
-LEAST_DOLLARS = 0.0001
-MAX_TOKENS = 10**12
-_YEAR_S = 366 * 86_400
 _OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 _MISSED: tuple[Missed, ...] = get_args(Missed)
 _SOURCES = ("cron", "every", "watch", "webhook", "message", "after", "git")
@@ -25,7 +21,7 @@ def read_trigger(table: Table) -> Trigger:
     trigger = Trigger(
         cron=table.text("cron", shape=shapes.cron),
         timezone=table.text("timezone", shape=shapes.timezone),
-        every_s=table.seconds("every", 0.0, 1, _YEAR_S),
+        every_s=table.seconds("every", 0.0, 1, limits.YEAR_S),
         watch=table.texts("watch", shape=shapes.path),
         webhook=table.text("webhook", shape=shapes.word),
         on=table.texts("on", shape=shapes.word),
@@ -48,13 +44,13 @@ def read_trigger(table: Table) -> Trigger:
 
 def read_exit(table: Table, *, whole: bool) -> Exit:
     """`[exit]`. Only a `whole` one must have its caps; a deck's defaults need not."""
-    dollars = table.number("max_cost_usd", None, LEAST_DOLLARS, MAX_DOLLARS)
+    dollars = table.number("max_cost_usd", None, limits.LEAST_DOLLARS, limits.MAX_DOLLARS)
     ends = Exit(
-        max_iterations=table.whole("max_iterations", 1, 1, 100_000),
+        max_iterations=table.whole("max_iterations", 1, 1, limits.MAX_ITERATIONS),
         max_cost=None if dollars is None else picodollars(dollars),
-        max_tokens=table.whole("max_tokens", None, 1, MAX_TOKENS),
-        max_wall_s=table.seconds("max_wall", None, 0.1, _YEAR_S),
-        max_tool_calls=table.whole("max_tool_calls", None, 1, 1_000_000),
+        max_tokens=table.whole("max_tokens", None, 1, limits.MAX_TOKENS),
+        max_wall_s=table.seconds("max_wall", None, limits.LEAST_WALL_S, limits.YEAR_S),
+        max_tool_calls=table.whole("max_tool_calls", None, 1, limits.MAX_TOOL_CALLS),
         no_progress=_no_progress(table),
         severity_floor=table.choice("severity_floor", SEVERITIES, "major"),
         final_pass=table.flag("final_pass", False),
@@ -127,7 +123,7 @@ def _no_progress(table: Table) -> int:
         what = "`exit.no_progress` must be a number of iterations, or false"
         table.note("no_progress", what, "Write `no_progress = 3`, or `no_progress = false` to switch it off.")
         return 3
-    return table.whole("no_progress", 3, 1, 10_000)
+    return table.whole("no_progress", 3, 1, limits.MAX_NO_PROGRESS)
 
 
 def _moment(table: Table, key: str) -> str:

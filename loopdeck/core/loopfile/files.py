@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 from msgspec import Struct
 
-from loopdeck.core import shapes
+from loopdeck.core import limits, shapes
 from loopdeck.core.lines import Path
 from loopdeck.core.loopfile import bounds
 from loopdeck.core.loopfile.available import refuse, warn
@@ -200,7 +200,7 @@ def _read_defaults(defaults: Mapping[str, Table]) -> None:
 
 
 def _deck(table: Table, notify: Table) -> Deck:
-    dollars = table.number("max_cost_usd_per_day", None, bounds.LEAST_DOLLARS, bounds.MAX_DOLLARS)
+    dollars = table.number("max_cost_usd_per_day", None, limits.LEAST_DOLLARS, limits.MAX_DOLLARS)
     deck = Deck(
         max_runs=table.whole("max_runs", 0, 1, 1000),
         max_cost_per_day=None if dollars is None else picodollars(dollars),
