@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     deck = here.deck()
     if options.verb == "approvals":
         return _list(deck, options.json)
-    one, approval = _find(deck, options.id)
+    one, approval = _find(deck, options.id, exactly=options.verb == "approve")
     if approval.decided:
         raise UsageError(f"{approval.by} has answered it already", where=approval.id)
     if one.run.status == "ended":
@@ -27,23 +27,26 @@ def run(options: argparse.Namespace) -> int:
     approved = options.verb == "approve"
     command = Decide(
         by=here.operator(), at=here.now(), approval=approval.id, approved=approved,
-        why="" if approved else options.why, arguments=_edited(options.edit) if approved else "",
+        why="" if approved else options.why, arguments=_edited(approval.tool, options.edit) if approved else "",
         always=_rule(options.always) if approved else "",
     )  # fmt: skip
     paths = deck.home.run_dir(one.run.loop, one.run.id)
     if not deck.send(paths, command, name=f"decision-{approval.id}"):
         raise UsageError("somebody else has just answered it", where=approval.id, remedy="`loopdeck show` says who and how.")
-    return _answered(deck, paths, one, approval, approved, options.json)
+    return _answered(deck, paths, one, approval, command, options.json)
 
 
-def _answered(deck: Deck, paths: RunPaths, one: RunView, approval: Approval, approved: bool, as_json: bool) -> int:
-    word = "approved" if approved else "denied"
+def _answered(deck: Deck, paths: RunPaths, one: RunView, approval: Approval, command: Decide, as_json: bool) -> int:
+    word = "approved" if command.approved else "denied"
     if one.live:
         deck.wait_until(paths, lambda now: now.run.approvals[approval.id].decided, PATIENCE_S)
     if as_json:
         out.document({"id": approval.id, "run": one.run.id, "decision": word})
     else:
-        out.say(f"{approval.id} {word}: {approval.tool} {approval.summary}")
+        what = f"as edited: {approval.tool} {command.arguments}" if command.arguments else f"{approval.tool} {approval.summary}"
+        out.say(f"{approval.id} {word}{', ' if command.arguments else ': '}{what}")
+        if command.always:
+            out.say(f"and from now on, to the end of this run, what the rule {command.always} says")
     if not one.live:
         out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on with this answer")
     return 0
@@ -72,32 +75,45 @@ def entry(one: RunView, approval: Approval) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _find(deck: Deck, reference: str) -> tuple[RunView, Approval]:
-    """The approval whose id is, or uniquely begins with, `reference`; or the only one of a run or loop of that name."""
+def _find(deck: Deck, reference: str, *, exactly: bool) -> tuple[RunView, Approval]:
+    """The approval whose id is `reference`, or, if not `exactly`, begins with it; or the only one of a loop of that name.
+
+    What is allowed must be what was read: under a loop's name another call may wait by now. So only its whole id allows a call.
+    """
     waiting = [(one, approval) for one in deck.views() for approval in one.run.approvals.values()]
     exact = [pair for pair in waiting if pair[1].id == reference]
     if exact:
         return exact[0]
-    pending = [pair for pair in waiting if not pair[1].decided]
+    pending = [pair for pair in waiting if not pair[1].decided and pair[0].reason in (None, "lost")]
     found = [pair for pair in pending if pair[1].id.startswith(reference) or pair[0].run.loop == reference]
-    if len(found) == 1:
-        return found[0]
     if not found:
         raise UsageError(f"no approval '{reference}' waits", remedy="`loopdeck approvals` lists them.")
-    some = ", ".join(approval.id for _, approval in found[:5])
+    some = "; ".join(f"{approval.id} ({approval.tool} {approval.summary})" for _, approval in found[:5])
+    if exactly:
+        raise UsageError(f"'{reference}' is not the id of a call, and only what was read can be allowed", remedy=f"There waits {some}.")
+    if len(found) == 1:
+        return found[0]
     raise UsageError(f"'{reference}' means {len(found)} approvals", remedy=f"Name one: {some}.")
 
 
-def _edited(text: str) -> str:
+def _edited(tool: str, text: str) -> str:
+    """The arguments to be run instead, if `tool` can make sense of them."""
     if not text:
         return ""
+    from loopdeck.tools import arguments as args
+
+    remedy = f"Give all arguments of the call: {args.shape(tool)}." if tool in args.TYPES else "Give all arguments of the call."
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise UsageError(f"--edit is not JSON: {error}", remedy='For example --edit \'{"command": "git push --dry-run"}\'.') from error
+        raise UsageError(f"--edit is not JSON: {error}", remedy=remedy) from error
     if not isinstance(value, dict):
-        raise UsageError("--edit must be a JSON object", remedy="Give all arguments of the call.")
-    return json.dumps(value)
+        raise UsageError("--edit must be a JSON object", remedy=remedy)
+    edited = json.dumps(value)
+    wrong = args.parse(tool, edited) if tool in args.TYPES else ""
+    if isinstance(wrong, str) and wrong:
+        raise UsageError(f"--edit: {wrong}", remedy="Nothing was answered: the call still waits.")
+    return edited
 
 
 def _rule(text: str) -> str:

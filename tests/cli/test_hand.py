@@ -16,9 +16,9 @@ def asking(name="asking", command="touch asked"):
 def test_pause_and_resume(front):
     door = front(asking())
     door.ok("start", "asking")
-    door.until("asking", "asking")
+    [waits] = door.until("asking", "asking")["approvals"]
     door.ok("pause", "asking")
-    door.ok("approve", "asking")
+    door.ok("approve", waits["id"])
     door.until("asking", "paused")
     assert "is not paused" not in door.ok("resume", "asking").err
     assert door.until_ended("asking")["reason"] == "done"
@@ -28,9 +28,9 @@ def test_hold_stops_before_the_next_iteration_and_a_nudge_reaches_it(front):
     turns = [turn("a", ("bash", {"command": "true"})), turn("d"), turn("w", write("x", "x"), iteration=2), turn("d")]
     door = front(loop("slow", turns, checks=[{"name": "there", "run": "test -f x"}]))
     door.ok("start", "slow")
-    door.until("slow", "asking")
+    [waits] = door.until("slow", "asking")["approvals"]
     door.ok("hold", "slow")
-    door.ok("approve", "slow")
+    door.ok("approve", waits["id"])
     assert door.until("slow", "paused")["iteration"] == 1
     door.ok("nudge", "slow", "mind the third file")
     door.ok("resume", "slow")
@@ -109,13 +109,24 @@ def test_an_approval_can_be_edited_and_made_a_rule(front):
     )
     door.ok("start", "asking")
     [waits] = door.until("asking", "asking")["approvals"]
-    for bad in ("[1]", "touch", '"x"'):
+    for bad in ("[1]", "touch", '"x"', '{"comand": "touch right"}', '{"command": 1}'):
         assert door.run("approve", waits["id"], "--edit", bad).code == 2
     assert door.run("approve", waits["id"], "--always", "no rule (").code == 2
-    door.ok("approve", "asking", "--edit", '{"command": "touch right"}', "--always", "bash(touch *)")
+    said = door.ok("approve", waits["id"], "--edit", '{"command": "touch right"}', "--always", "bash(touch *)").out
+    assert ("touch right" in said, "touch wrong" in said, "bash(touch *)" in said) == (True, False, True)
     entry = door.until_ended("asking")
     assert entry["reason"] == "done"
     assert Path(entry["worktree"], "right").exists()
+
+
+def test_only_its_whole_id_allows_a_call(front):
+    door = front(asking())
+    door.ok("start", "asking")
+    [waits] = door.until("asking", "asking")["approvals"]
+    for vague in ("asking", waits["id"][:-2], waits["id"][:8]):
+        said = door.run("approve", vague)
+        assert (said.code, waits["id"] in said.err, waits["summary"] in said.err) == (2, True, True)
+    assert door.entry("asking")["status"] == "asking"
 
 
 def test_a_denial_reaches_the_maker(front):
@@ -159,9 +170,9 @@ def test_a_dead_runner_is_resumed_at_its_last_step(front):
 def test_a_dead_runner_that_stood_still_goes_on_by_the_same_word(front):
     door = front(asking())
     door.ok("start", "asking")
-    door.until("asking", "asking")
+    [waits] = door.until("asking", "asking")["approvals"]
     door.ok("pause", "asking")
-    door.ok("approve", "asking")
+    door.ok("approve", waits["id"])
     door.until("asking", "paused")
     door.end()
     assert door.until_ended("asking")["reason"] == "lost"
