@@ -17,7 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. Returns its exit code; a user's mistake is 2 and never a traceback."""
     _mend_streams()
     try:
-        options = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        options = parser(*words[:1]).parse_args(words)
         if options.verb is None:
             return _no_verb()
         module = importlib.import_module(f"loopdeck.cli.{VERBS[options.verb].module}")

@@ -15,9 +15,9 @@ from loopdeck.cli import here
 from loopdeck.core.commands import Decide
 from loopdeck.core.gate import Policy, judge
 from loopdeck.core.happening import Reason
-from loopdeck.deck.decks import Deck
+from loopdeck.deck.decks import LOOK_S, Deck
 from loopdeck.deck.launch import readied, start
-from loopdeck.deck.reading import LOOK_S, Watch, over
+from loopdeck.deck.reading import Watch, over
 from loopdeck.deck.view import RunView
 from loopdeck.errors import UsageError, WorkspaceError
 from loopdeck.git.fresh import commit_all_of, is_clean

@@ -1,8 +1,6 @@
 """Where and who the operator is: the deck around the current folder, and the name that goes into the journal."""
 
-import getpass
 import os
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +24,9 @@ def now() -> str:
 
 def operator() -> str:
     """The person at this terminal, as the journal names them."""
+    import getpass
+    import socket
+
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

@@ -1,10 +1,7 @@
 """The one door from loopdeck to the operator's terminal: sanitised text, or JSON and nothing else."""
 
-import json
 import sys
 from collections.abc import Sequence
-
-import msgspec
 
 from loopdeck.core.text import clean, clean_line
 from loopdeck.errors import LoopdeckError
@@ -17,8 +14,16 @@ def say(text: str = "") -> None:
 
 def document(value: object) -> None:
     """Print one JSON document on one line, at once; all but ASCII is escaped, so that it is safe on a terminal too."""
-    sys.stdout.write(json.dumps(msgspec.to_builtins(value)).replace("\x7f", "\\u007f") + "\n")
+    import json
+
+    sys.stdout.write(json.dumps(value, default=_plain).replace("\x7f", "\\u007f") + "\n")
     sys.stdout.flush()
+
+
+def _plain(value: object) -> object:
+    import msgspec
+
+    return msgspec.to_builtins(value)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -7,6 +7,7 @@ from loopdeck.cli.showing import checker_share, cost_of, hit_share, report_of, w
 from loopdeck.core.findings import Finding, Verdict
 from loopdeck.core.run import Approval, Iteration, Run
 from loopdeck.core.usage import dollars
+from loopdeck.deck.reading import edited
 from loopdeck.deck.view import RunView, waiting_for
 
 _MOST_FINDINGS = 40
@@ -19,9 +20,11 @@ def run(options: argparse.Namespace) -> int:
     paths = deck.resolve(options.run)
     one = deck.view(paths)
     if options.json:
-        out.document(whole(one, paths))
+        out.document(whole(one, paths, edited(one.run, deck.root)))
         return 0
     _say_head(one, report_of(paths))
+    if edited(one.run, deck.root):
+        out.say("  the loop file has changed since the start: that applies to the next run")
     _say_iterations(one.run)
     _say_findings(one.run.findings)
     _say_verdicts(one.run)
@@ -51,8 +54,6 @@ def _say_head(one: RunView, report: str | None) -> None:
     ]
     for name, text in lines:
         out.say(f"  {name:<12}{text}")
-    if one.changed:
-        out.say("  the loop file has changed since the start: that applies to the next run")
 
 
 def _limits(run: Run) -> list[tuple[str, str]]:

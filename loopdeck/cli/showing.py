@@ -12,8 +12,8 @@ from loopdeck.deck.view import RunView, document
 from loopdeck.store.layout import RunPaths
 
 
-def whole(one: RunView, paths: RunPaths) -> dict[str, Any]:
-    """The entry of `status --json`, and everything else that the run's journal says."""
+def whole(one: RunView, paths: RunPaths, changed: bool) -> dict[str, Any]:
+    """The entry of `status --json`, and everything else there is to say; `changed`: the loop file is not what it was at the start."""
     run = one.run
     return {
         **document(one),
@@ -35,7 +35,7 @@ def whole(one: RunView, paths: RunPaths) -> dict[str, Any]:
         "commands": [{"id": each, "refused": run.refused.get(each)} for each in sorted(run.commands)],
         "spec_hash": run.spec_hash or None,
         "exit_hash": run.exit_hash or None,
-        "changed": one.changed,
+        "changed": changed,
         "damage": one.damage or None,
         "report": report_of(paths),
     }

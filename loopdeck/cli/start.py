@@ -5,9 +5,9 @@ import time
 
 from loopdeck.cli import here, out
 from loopdeck.cli.status import row
-from loopdeck.deck.decks import Deck
+from loopdeck.deck.decks import LOOK_S, Deck
 from loopdeck.deck.launch import readied, start
-from loopdeck.deck.reading import LOOK_S, Watch, over
+from loopdeck.deck.reading import Watch, over
 from loopdeck.deck.view import RunView, document
 from loopdeck.errors import UsageError
 from loopdeck.store.layout import RunPaths
@@ -67,7 +67,7 @@ def wait(runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) ->
         out.document({"loops": [document(one) for one in views]})
     elif aloud:
         out.say()
-        out.table(("", "loop", "ended", "iteration", "score", "spent", "why"), [row(one) for one in views])
+        out.table(("", "loop", "ended", "iteration", "score", "spent", "why"), [row(document(one)) for one in views])
     return max(EXIT_CODES[one.reason or "error"] for one in views)
 
 

@@ -2,11 +2,10 @@
 
 import argparse
 import time
+from typing import Any
 
 from loopdeck.cli import here, out
-from loopdeck.core.usage import dollars
-from loopdeck.deck.decks import Deck
-from loopdeck.deck.view import RunView, waiting_for
+from loopdeck.core.entry import Entry
 
 _EVERY_S = 0.5
 GLYPHS = {
@@ -25,41 +24,40 @@ def run(options: argparse.Namespace) -> int:
             if options.json:
                 out.document(shown)
             else:
-                _print(deck)
+                _print(deck.name, shown)
         last = shown
         if not options.watch:
             return 0
         time.sleep(_EVERY_S)
 
 
-def _print(deck: Deck) -> None:
-    out.say(f"{deck.name}  {deck.root}")
-    views = deck.views()
-    idle = [[GLYPHS["idle"], loop, "idle", "", "", "", ""] for loop in deck.loops() if all(one.run.loop != loop for one in views)]
-    rows = [row(one) for one in views] + idle
-    if not rows:
+def _print(name: str, shown: dict[str, Any]) -> None:
+    out.say(f"{name}  {shown['deck']}")
+    entries = shown["loops"]
+    if not entries:
         out.say("No loops yet. Make one with `loopdeck new NAME`.")
         return
-    out.table(("", "loop", "status", "iteration", "score", "spent", "why"), rows)
-    waiting = sum(len(one.run.pending_approvals) for one in views if one.status == "asking")
+    out.table(("", "loop", "status", "iteration", "score", "spent", "why"), [row(one) for one in entries])
+    waiting = sum(len(one["approvals"]) for one in entries if one["status"] == "asking")
     if waiting:
         out.say(f"\n{waiting} waiting for you: `loopdeck approvals`.")
 
 
-def row(one: RunView) -> list[str]:
-    """One run as a row of words."""
-    limits = one.run.settings
-    score = "" if one.run.score is None else f"{one.run.score:.2f}"
-    word = one.status if one.status != "ended" else f"{one.reason}"
-    glyph = GLYPHS[one.status] if one.reason in (None, "done") else "✗"
-    return [glyph, one.run.loop, word, f"{one.run.iteration}/{limits.max_iterations}", score, spent(one), waiting_for(one)]
+def row(one: Entry) -> list[str]:
+    """An entry as a row of words."""
+    if one["run"] is None:
+        return [GLYPHS["idle"], one["loop"], "idle", "", "", "", ""]
+    word = one["reason"] if one["status"] == "ended" else one["status"]
+    glyph = GLYPHS[one["status"]] if one["reason"] in (None, "done") else "✗"
+    score = "" if one["score"] is None else f"{one['score']:.2f}"
+    return [glyph, one["loop"], word, f"{one['iteration']}/{one['max_iterations']}", score, _spent(one), one["why"]]
 
 
-def spent(one: RunView) -> str:
+def _spent(one: Entry) -> str:
     """Cost against its cap, or tokens where no price is known."""
-    limits = one.run.settings
-    if one.run.cost is None or (limits.max_cost is None and limits.max_tokens is not None):
-        cap = f"/{limits.max_tokens}" if limits.max_tokens is not None else ""
-        return f"{one.run.spend.usage.tokens}{cap} tokens"
-    cap = f"/${dollars(limits.max_cost):.2f}" if limits.max_cost is not None else ""
-    return f"${dollars(one.run.cost):.4f}{cap}"
+    usage, limits = one["usage"], one["limits"]
+    if usage["cost_usd"] is None or (limits["cost_usd"] is None and limits["tokens"] is not None):
+        cap = f"/{limits['tokens']}" if limits["tokens"] is not None else ""
+        return f"{sum(usage[kind] for kind in ('input', 'output', 'cache_read', 'cache_write'))}{cap} tokens"
+    cap = f"/${limits['cost_usd']:.2f}" if limits["cost_usd"] is not None else ""
+    return f"${usage['cost_usd']:.4f}{cap}"

@@ -43,22 +43,29 @@ _MARKED = ((0x300, 0x2000), (0x20D0, 0x3100), (0xA600, 0xAC00), (0xFB1E, 0xFB1F)
 _MARKED_BEYOND = ((0x101F0, 0x12000), (0x13000, 0x13500), (0x16100, 0x17000), (0x1BC00, 0x1F000))
 
 
-def _table() -> dict[int, str]:
+# Made when a text first needs them, as they take longer to make than most verbs take for all they do.
+
+
+@cache
+def _table(kept: str) -> dict[int, str]:
     table = {code: chr(0x2400 + code) for code in range(0x20)}
     for first, last in _UNSEEN:
         table.update((code, f"<U+{code:04X}>") for code in range(first, last + 1))
-    return table | _SHORT
+    return {code: shown for code, shown in (table | _SHORT).items() if chr(code) not in kept}
 
 
-def _ranges(kept: str) -> str:
+@cache
+def _found(kept: str) -> re.Pattern[str]:
     spans = "".join(f"{chr(first)}-{chr(last)}" for first, last in _UNSEEN)
-    return "[" + "".join(re.escape(chr(code)) for code in (*range(0x20), 0x7F) if chr(code) not in kept) + spans + "]"
+    return re.compile("[" + "".join(re.escape(chr(code)) for code in (*range(0x20), 0x7F) if chr(code) not in kept) + spans + "]")
 
 
-_ONE_LINE = _table()
-_LINES = {code: shown for code, shown in _ONE_LINE.items() if code not in (0x09, 0x0A)}
-_FOUND_IN_LINES = re.compile(_ranges("\t\n"))
-_FOUND_IN_LINE = re.compile(_ranges(""))
+def _seen(text: str, kept: str) -> str:
+    """`text` with everything but `kept` visible that would not be."""
+    if (text.isascii() and text.isprintable()) or not _found(kept).search(text):
+        return text
+    return text.translate(_table(kept))
+
 
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # CSI
@@ -80,6 +87,13 @@ def _marks(blocks: tuple[tuple[int, int], ...]) -> str:
     return "".join(f"{chr(first)}-{chr(last)}" for first, last in spans)
 
 
+# To make the exact sets takes longer than most verbs do, so a look at the blocks comes first; few texts have five of these in a row.
+@cache
+def _maybe_crowd() -> re.Pattern[str]:
+    blocks = "".join(f"{chr(first)}-{chr(end - 1)}" for first, end in (*_MARKED, *_MARKED_BEYOND))
+    return re.compile(f"[{blocks}]{{{MAX_MARKS + 1}}}")
+
+
 @cache
 def _crowds() -> tuple[re.Pattern[str], re.Pattern[str]]:
     near, far = _marks(_MARKED), _marks(_MARKED_BEYOND)
@@ -93,7 +107,7 @@ def _crowds() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def _thin(text: str) -> str:
-    if text.isascii():
+    if text.isascii() or len(text) <= MAX_MARKS or not _maybe_crowd().search(text):
         return text
     coarse, fine = _crowds()
     return coarse.sub(lambda place: fine.sub(_first_marks, place[0]), text)
@@ -115,10 +129,7 @@ def clean(text: str, *, max_line: int = 4000) -> Shown:
 
     `max_line` is at least 40.
     """
-    text = text.replace("\r\n", "\n")
-    if _FOUND_IN_LINES.search(text):
-        text = text.translate(_LINES)
-    text = _thin(text)
+    text = _thin(_seen(text.replace("\r\n", "\n"), "\t\n"))
     if len(text) > max_line:
         lines = text.split("\n")
         if max(map(len, lines)) > max_line:
@@ -131,9 +142,7 @@ def clean_line(text: str, max_length: int = 200) -> Shown:
     # What is cut off need not be looked at: a megabyte on a status line would cost a frame.
     beyond = len(text) - 4 * max_length
     head = text if beyond <= 0 else text[: 4 * max_length]
-    if _FOUND_IN_LINE.search(head):
-        head = head.translate(_ONE_LINE)
-    head = _thin(head)
+    head = _thin(_seen(head, ""))
     if beyond <= 0:
         return Shown(_cut(head, max_length))
     kept = min(len(head), max(0, max_length - len(f"… <+{len(head) + beyond} characters>")))

@@ -1,25 +1,30 @@
 """A deck as the operator's side sees it: its loops, its runs, what each is doing; and commands sent to them.
 
-Reads files, writes commands, owns nothing. Two of them see the same thing.
+Reads files, writes commands, owns nothing. Two of them see the same thing. Light to import: what it takes to understand a journal is
+loaded when there is one to understand.
 """
 
-import secrets
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from loopdeck.core.commands import Command
-from loopdeck.deck import reading
-from loopdeck.deck.view import RunView, document, idle_document
+from loopdeck.core.entry import Entry, idle
 from loopdeck.errors import UsageError
 from loopdeck.git.repository import Repository, find
-from loopdeck.store import inbox
+from loopdeck.store import card
 from loopdeck.store.deckfiles import list_loops
 from loopdeck.store.layout import DeckHome, RunPaths, deck_home
+
+if TYPE_CHECKING:
+    from loopdeck.core.commands import Command
+    from loopdeck.deck.reading import Condition
+    from loopdeck.deck.view import RunView
+
+LOOK_S = 0.03
+"""How often a waiting verb looks again."""
 
 
 class Deck:
@@ -49,11 +54,13 @@ class Deck:
         """Names of all loops there are files of, in order."""
         return list_loops(self.root)
 
-    def view(self, paths: RunPaths) -> RunView:
+    def view(self, paths: RunPaths) -> "RunView":
         """One run as it is now."""
-        return reading.look(paths, self.root)
+        from loopdeck.deck import reading
 
-    def views(self) -> list[RunView]:
+        return reading.look(paths)
+
+    def views(self) -> "list[RunView]":
         """Of each loop its newest run and every other that has not ended, sorted by loop and run."""
         seen = []
         for loop in self.home.loops():
@@ -65,11 +72,26 @@ class Deck:
 
     def document(self) -> dict[str, Any]:
         """What `loopdeck status --json` prints."""
-        views = self.views()
-        idle = [loop for loop in self.loops() if all(one.run.loop != loop for one in views)]
-        entries = [document(one) for one in views] + [idle_document(loop) for loop in idle]
-        entries.sort(key=lambda entry: (entry["loop"], entry["run"] or ""))
+        entries = [one for loop in self.home.loops() for one in self._entries(loop)]
+        running = {one["loop"] for one in entries}
+        entries += [idle(loop) for loop in self.loops() if loop not in running]
+        entries.sort(key=lambda one: (one["loop"], one["run"] or ""))
         return {"deck": str(self.root), "home": str(self.home.path), "supervisor": {"pid": None, "alive": False}, "loops": entries}
+
+    def _entries(self, loop: str) -> Iterator[Entry]:
+        """As `views` for one loop, in the words of a status; a run that has ended is told by its card."""
+        runs = self.home.runs_of(loop)
+        for paths in runs:
+            # There is a card only of a run that has ended, and of those the newest alone is told.
+            if paths == runs[-1] or not paths.card.exists():
+                told = card.load(paths) or self._entry(paths)
+                if paths == runs[-1] or told["status"] != "ended" or told["reason"] == "lost":
+                    yield told | {"dir": str(paths.dir)}
+
+    def _entry(self, paths: RunPaths) -> Entry:
+        from loopdeck.deck.view import document
+
+        return document(self.view(paths))
 
     def resolve(self, reference: str) -> RunPaths:
         """The run that `reference` means: its id, a unique prefix of one, or a loop's name (its newest run). Raises UsageError."""
@@ -89,13 +111,17 @@ class Deck:
             raise UsageError(f"'{reference}' is the beginning of {len(found)} runs", remedy=f"Say more of it: {some}.")
         raise UsageError(f"there is no run or loop '{reference}'", remedy="`loopdeck status` shows what there is.")
 
-    def send(self, paths: RunPaths, command: Command, name: str = "") -> str:
+    def send(self, paths: RunPaths, command: "Command", name: str = "") -> str:
         """Put a command into the run's inbox; returns the id it has there, empty if `name` was taken already."""
+        import msgspec
+
+        from loopdeck.store import inbox
+
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        chosen = name or f"{stamp}-{type(command).__name__.lower()}-{secrets.token_hex(3)}"
+        chosen = name or f"{stamp}-{type(command).__name__.lower()}-{os.urandom(3).hex()}"
         return chosen if inbox.put(paths.inbox, chosen, msgspec.json.encode(command)) else ""
 
-    def wait_until(self, paths: RunPaths, holds: "reading.Condition", patience_s: float | None = None) -> RunView | None:
+    def wait_until(self, paths: RunPaths, holds: "Condition", patience_s: float | None = None) -> "RunView | None":
         """Look until `holds` is true of the run; None if it is not so within `patience_s` (None: for ever)."""
         deadline = None if patience_s is None else time.monotonic() + patience_s
         while True:
@@ -104,4 +130,4 @@ class Deck:
                 return seen
             if deadline is not None and time.monotonic() > deadline:
                 return None
-            time.sleep(reading.LOOK_S)
+            time.sleep(LOOK_S)

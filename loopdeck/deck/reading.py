@@ -10,26 +10,19 @@ from loopdeck.store import lease
 from loopdeck.store.folded import load_run
 from loopdeck.store.layout import RunPaths
 
-LOOK_S = 0.03
-"""How often a waiting verb looks again."""
-
 Condition = Callable[[RunView], bool]
 
 
-def look(paths: RunPaths, root: Path) -> RunView:
+def look(paths: RunPaths) -> RunView:
     """The run at `paths` as it is now; a damaged journal gives what can be read of it, with the damage named."""
     # The lease first: a runner that ends between the two looks has written its end by then.
     seen = _seen(paths)
     folded = load_run(paths)
-    run = _named(folded.run, paths)
-    return view(run, seen, str(paths.dir), damage=folded.damage, changed=_changed(run, root))
+    return view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage)
 
 
 class Watch:
-    """Looks at runs again and again, for a verb that waits: a journal is folded only when it has grown, a run that is over left alone.
-
-    What it sees is what `look` sees, but whether a loop file was changed meanwhile.
-    """
+    """Looks at runs again and again, for a verb that waits. A journal is folded when it has grown; a run that is over is left alone."""
 
     def __init__(self, runs: Sequence[RunPaths]) -> None:
         self._runs = tuple(runs)
@@ -85,7 +78,8 @@ def _age(paths: RunPaths) -> float:
         return 0.0
 
 
-def _changed(run: Run, root: Path) -> bool:
+def edited(run: Run, root: Path) -> bool:
+    """True if the loop file is not what `run`, which goes on, was started with."""
     if run.status == "ended" or not run.spec_hash:
         return False
     # What a loop file means takes longer to import than all the rest of looking.

@@ -3,14 +3,12 @@
 Pure: the observer's facts are arguments. `hung` and `lost` exist only here.
 """
 
-from typing import Any
-
 from msgspec import Struct
 
+from loopdeck.core.entry import Entry, ended_why, entry
 from loopdeck.core.happening import Reason
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.run import Run
-from loopdeck.core.usage import dollars
 
 HUNG_AFTER_S = 15.0
 """Seconds without a heartbeat (it beats every 2) after which a living runner is called hung."""
@@ -39,7 +37,6 @@ class RunView(Struct, frozen=True):
     seen: Seen
     dir: str
     damage: str = ""
-    changed: bool = False
 
     @property
     def phase(self) -> Phase | None:
@@ -52,10 +49,10 @@ class RunView(Struct, frozen=True):
         return self.seen.held
 
 
-def view(run: Run, seen: Seen, directory: str, *, damage: str = "", changed: bool = False) -> RunView:
-    """`run` with its status as an observer must call it. `changed`: the loop file differs from the frozen one."""
+def view(run: Run, seen: Seen, directory: str, *, damage: str = "") -> RunView:
+    """`run` with its status as an observer must call it."""
     status, reason = _status(run, seen)
-    return RunView(run, status, reason, seen, directory, damage, changed)
+    return RunView(run, status, reason, seen, directory, damage)
 
 
 def _status(run: Run, seen: Seen) -> tuple[Status, Reason | None]:
@@ -70,58 +67,10 @@ def _status(run: Run, seen: Seen) -> tuple[Status, Reason | None]:
     return ("queued" if run.status == "idle" else run.status), None
 
 
-def document(one: RunView) -> dict[str, Any]:
+def document(one: RunView) -> Entry:
     """The entry of a run in `loopdeck status --json`, as product.md gives it, with a few more keys."""
-    run, limits = one.run, one.run.settings
-    usage = run.spend.usage
-    return {
-        "loop": run.loop,
-        "run": run.id,
-        "status": one.status,
-        "reason": one.reason,
-        "phase": one.phase,
-        "iteration": run.iteration,
-        "max_iterations": limits.max_iterations,
-        "score": run.score,
-        "usage": {
-            "input": usage.input,
-            "output": usage.output,
-            "cache_read": usage.cache_read,
-            "cache_write": usage.cache_write,
-            "cost_usd": None if run.cost is None else dollars(run.cost),
-            "tool_calls": run.spend.tool_calls,
-        },
-        "limits": {
-            "cost_usd": None if limits.max_cost is None else dollars(limits.max_cost),
-            "tokens": limits.max_tokens,
-            "wall_s": limits.max_wall_s,
-            "tool_calls_per_iteration": limits.max_tool_calls,
-        },
-        "approvals": [
-            {"id": each.id, "tool": each.tool, "summary": each.summary, "since": each.since} for each in run.pending_approvals
-        ]
-        if one.reason in (None, "lost")
-        else [],
-        "branch": run.branch or None,
-        "worktree": run.worktree or None,
-        "dir": one.dir,
-        "pid": run.pid or None,
-        "started": run.started_at or None,
-        "ended": run.ended_at or None,
-        "harness": run.harness or None,
-        "why": waiting_for(one),
-    }
-
-
-def idle_document(loop: str) -> dict[str, Any]:
-    """The entry of a loop that has no run."""
-    nothing = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "cost_usd": 0.0, "tool_calls": 0}
-    limits = {"cost_usd": None, "tokens": None, "wall_s": None, "tool_calls_per_iteration": None}
-    absent = ("reason", "phase", "max_iterations", "score", "branch", "worktree", "dir", "pid", "started", "ended", "harness")
-    return {
-        "loop": loop, "run": None, "status": "idle", "iteration": 0, "usage": nothing, "limits": limits, "approvals": [],
-        **dict.fromkeys(absent), "why": "",
-    }  # fmt: skip
+    seen = {"status": one.status, "reason": one.reason, "phase": one.phase, "dir": one.dir, "why": waiting_for(one)}
+    return entry(one.run) | seen
 
 
 def waiting_for(one: RunView) -> str:
@@ -146,6 +95,6 @@ def waiting_for(one: RunView) -> str:
         case "ended" if one.reason == "lost":
             return "the runner is gone; `loopdeck resume` goes on at its last step"
         case "ended":
-            return ": ".join(part for part in (run.limit or run.detector, run.why) if part)
+            return ended_why(run)
         case _:
             return run.pause_wanted and "will pause at the next step"

@@ -5,7 +5,6 @@ itself, which a maker can write to; before each use the worktree must still matc
 """
 
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -122,7 +121,7 @@ def strangers(git_dir: Path) -> Iterator[Path]:
 
 def write_note(file: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    aside = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    aside = file.with_name(f"{file.name}.{os.urandom(4).hex()}")
     aside.write_bytes(os.fsencode(text))
     aside.replace(file)
 

@@ -4,7 +4,7 @@ Invariant: a pooled worktree is claimed by one rename, so never twice; nothing o
 no file, no index flag, no operation under way, no note.
 """
 
-import secrets
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -43,7 +43,7 @@ def put(pool: Pool, worktree: Worktree) -> bool:
         pool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if len(_waiting(pool)) >= pool.size:
             return False
-        place = pool.folder / secrets.token_hex(8)
+        place = pool.folder / os.urandom(8).hex()
         admin.write_note(worktree.git_dir / "HEAD", commit + "\n")
         admin.write_note(worktree.git_dir / "gitdir", f"{place / '.git'}\n")
         try:

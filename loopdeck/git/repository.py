@@ -8,12 +8,12 @@ administrative folder, which is in the shared git folder, out of a maker's reach
 import os
 import re
 from pathlib import Path
-from typing import Final
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from loopdeck.errors import UsageError
-from loopdeck.git.wrapper import Git
+
+if TYPE_CHECKING:
+    from loopdeck.git.wrapper import Git
 
 ROOT_NOTE: Final = "loopdeck-root"
 """In the administrative folder of a worktree of ours: the operator's checkout that it was made from."""
@@ -23,7 +23,7 @@ _BARE: Final = re.compile(
 )
 
 
-class Repository(Struct, frozen=True):
+class Repository(NamedTuple):
     """A repository as the operator has it checked out.
 
     `root` is the operator's checkout: the worktree the person stands in, or, from inside a worktree of ours, the one that it was made
@@ -36,12 +36,18 @@ class Repository(Struct, frozen=True):
     common_dir: Path
     name: str
 
-    def shared(self) -> Git:
+    # Most verbs find the repository and run no git, so what it takes to run one is imported when it is asked for.
+
+    def shared(self) -> "Git":
         """Git on what all worktrees share: commits and refs, no files."""
+        from loopdeck.git.wrapper import Git
+
         return Git(self.common_dir)
 
-    def operators(self) -> Git:
+    def operators(self) -> "Git":
         """Git on the operator's checkout."""
+        from loopdeck.git.wrapper import Git
+
         return Git(self.git_dir, self.root, self.common_dir, trusted=True)
 
 

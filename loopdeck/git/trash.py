@@ -4,7 +4,6 @@ Invariant: deleting never follows a link, and gets past whatever modes a maker h
 """
 
 import os
-import secrets
 import shutil
 import stat
 from pathlib import Path
@@ -20,7 +19,7 @@ def put_aside(path: Path) -> None:
     trash = path.parent / _NAME
     trash.mkdir(mode=0o700, exist_ok=True)
     try:
-        path.rename(trash / f"{path.name[:80]}-{secrets.token_hex(6)}")
+        path.rename(trash / f"{path.name[:80]}-{os.urandom(6).hex()}")
     except FileNotFoundError:
         return
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from loopdeck.store.texts import is_there
+from loopdeck.store.files import is_there
 
 FOLDER = ".loopdeck"
 DECK = f"{FOLDER}/deck.toml"

@@ -6,7 +6,6 @@ Invariant: whoever reads a file written here sees the old content or the new, ne
 import errno
 import fcntl
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def aside(path: Path) -> Path:
     """A free name beside `path`; it begins with a dot and ends with `.tmp`."""
-    return path.with_name(f".{path.name[:80]}.{os.getpid():x}-{secrets.token_hex(6)}.tmp")
+    return path.with_name(f".{path.name[:80]}.{os.getpid():x}-{os.urandom(6).hex()}.tmp")
 
 
 def write_aside(path: Path, data: bytes, *, durable: bool = False) -> Path:
@@ -131,6 +130,15 @@ def sync_dir(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_there(path: Path) -> bool:
+    """True if there is anything of that name, be it a link that leads nowhere."""
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR)
+    return True
 
 
 def read_bytes(path: Path) -> bytes | None:

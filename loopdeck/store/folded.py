@@ -7,10 +7,11 @@ import msgspec
 from msgspec import Struct
 
 from loopdeck import __version__
+from loopdeck.core import entry as told
 from loopdeck.core import fold
 from loopdeck.core.run import Run
 from loopdeck.errors import Bug
-from loopdeck.store import checkpoint
+from loopdeck.store import card, checkpoint
 from loopdeck.store.journal import JOURNAL, JournalWriter
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.lines import START, Mark
@@ -33,7 +34,6 @@ class _Kept(Struct):
     run: Run
 
 
-_encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(_Kept)
 
 
@@ -55,8 +55,11 @@ def load_run(paths: RunPaths) -> Folded:
 
 
 def save_checkpoint(paths: RunPaths, run: Run, journal: JournalWriter) -> None:
-    """Keep `run` as what everything in `journal` folds to. Raises StoreError."""
-    checkpoint.save(paths, journal.mark, _encode(_Kept(__version__, Run.__struct_fields__, run)))
+    """Keep `run` as what everything in `journal` folds to, and its card if that is the end of it. Raises StoreError."""
+    # What is in the journal was redacted on its way there; the run in memory was not.
+    checkpoint.save(paths, journal.mark, journal.fit(_Kept(__version__, Run.__struct_fields__, run)))
+    if run.status == "ended":
+        card.save(paths, journal.fit(told.entry(run)))
 
 
 def _from_checkpoint(paths: RunPaths) -> Folded | None:

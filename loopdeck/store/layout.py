@@ -8,13 +8,12 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from loopdeck.errors import StoreError, UsageError
 from loopdeck.store.files import DIR_MODE, failure, make_dir
-from loopdeck.store.locks import Mutex
 
 RUN_ID = re.compile(r"\d{8}-\d{4}-[0-9a-f]{4,}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -23,8 +22,7 @@ _TICKS = 0x10000
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"})
 
 
-@dataclass(frozen=True, slots=True)
-class RunPaths:
+class RunPaths(NamedTuple):
     """The files of one run, in its folder `dir`."""
 
     dir: Path
@@ -75,6 +73,11 @@ class RunPaths:
         return self.dir / "checkpoint.json"
 
     @property
+    def card(self) -> Path:
+        """What a status says of the run once it has ended; can be deleted at any time."""
+        return self.dir / "card.json"
+
+    @property
     def report(self) -> Path:
         """What the run came to, for people."""
         return self.dir / "REPORT.md"
@@ -85,8 +88,7 @@ class RunPaths:
         return self.dir / "runner.log"
 
 
-@dataclass(frozen=True, slots=True)
-class DeckHome:
+class DeckHome(NamedTuple):
     """The home of one deck at `path`. Nothing is made until `make` or `claim_run`."""
 
     path: Path
@@ -184,6 +186,8 @@ def new_run_id(now: datetime, later_by: int = 0) -> str:
 
 def claim_run(home: DeckHome, loop: str, now: datetime) -> RunPaths:
     """Make the folder of a new run of `loop`, with an id that no run of the deck has. Raises StoreError."""
+    from loopdeck.store.locks import Mutex
+
     home.make()
     base = home.runs / plain_name(loop)
     make_dir(base)

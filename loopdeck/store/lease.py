@@ -5,7 +5,6 @@ a power cut. The file is never deleted. A holder that lives but hangs shows by t
 """
 
 import os
-import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +66,7 @@ class Lease:
         try:
             before = _parsed(os.pread(descriptor, _SIZE, 0))
             epoch = max(at_least, before.epoch + 1 if before else 1)
-            holder = Holder(os.getpid(), epoch, secrets.token_hex(8), boot_id(), start_ticks(os.getpid()))
+            holder = Holder(os.getpid(), epoch, os.urandom(8).hex(), boot_id(), start_ticks(os.getpid()))
             note = msgspec.json.encode(holder).ljust(_SIZE - 1) + b"\n"
             os.lseek(descriptor, 0, os.SEEK_SET)
             write_all(descriptor, note)

@@ -196,6 +196,10 @@ class LogWriter(Generic[E]):
         except OSError as error:
             raise self._die("wait for the disk", error) from error
 
+    def fit(self, value: Any) -> bytes:  # noqa: ANN401 - whatever can be written as JSON
+        """`value` in JSON as it may lie beside the log: as harmless as what was written into it."""
+        return plain(self._redact(_encoded(value)))
+
     def close(self) -> None:
         """Give the file back. Nothing can be written after."""
         if self._descriptor >= 0:

@@ -12,7 +12,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from loopdeck.core.spec import Problem
-from loopdeck.store.texts import is_there, read_text
+from loopdeck.store.files import is_there
+from loopdeck.store.texts import read_text
 
 PLACES = (".loopdeck/skills", ".claude/skills", ".agents/skills")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

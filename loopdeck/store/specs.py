@@ -14,9 +14,10 @@ from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.core.tables import nearest
 from loopdeck.errors import UsageError
 from loopdeck.store.deckfiles import DECK, FOLDER, LOOP_FILE, LOOPS, list_loops, loop_dir
+from loopdeck.store.files import is_there
 from loopdeck.store.frozen import Frozen, exit_hash_of, freeze, harness_of, hash_of, thaw
 from loopdeck.store.skills import Skill, Skills, find_skills
-from loopdeck.store.texts import is_there, read_text
+from loopdeck.store.texts import read_text
 
 __all__ = [
     "DECK",

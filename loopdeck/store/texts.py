@@ -36,15 +36,6 @@ def read_text(path: Path, file: str) -> str | Problem:
         return Problem(file, line, f"is not UTF-8: byte 0x{data[error.start]:02x}", "Save it as UTF-8.")
 
 
-def is_there(path: Path) -> bool:
-    """True if there is anything of that name, be it a link that leads nowhere."""
-    try:
-        path.lstat()
-    except OSError as error:
-        return error.errno not in (errno.ENOENT, errno.ENOTDIR)
-    return True
-
-
 def _read(path: Path) -> bytes | str:
     """The bytes, or what is wrong and how to mend it, with a line break between."""
     try:
