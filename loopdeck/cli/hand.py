@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
             out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on, and takes this up first")
             return 0
         launch(paths)
-    return _taken(deck, paths, name, command, options.json)
+    return _taken(deck, paths, name, command, one, options.json)
 
 
 def _stands_still(one: RunView) -> bool:
@@ -75,7 +75,7 @@ def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:
             return cmd.Judge(by=by, at=at, check=options.check, passed=options.grade == "pass", why=options.why)
 
 
-def _taken(deck: Deck, paths: RunPaths, name: str, command: cmd.Command, as_json: bool) -> int:
+def _taken(deck: Deck, paths: RunPaths, name: str, command: cmd.Command, before: RunView, as_json: bool) -> int:
     """Wait until the command's effect can be seen, and say what it was."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -84,7 +84,7 @@ def _taken(deck: Deck, paths: RunPaths, name: str, command: cmd.Command, as_json
             refused = now.run.refused.get(name, "")
             if refused:
                 raise UsageError(refused, where=now.run.id)
-            _say(now, as_json)
+            _say(now, as_json, _effect(command, before, now))
             return 0
         time.sleep(_LOOK_S)
     remedy = "It will as soon as it can; see `loopdeck status`."
@@ -95,8 +95,23 @@ def _settled(command: cmd.Command, now: RunView) -> bool:
     return now.status == "ended" and not now.live if isinstance(command, cmd.Kill) else True
 
 
-def _say(now: RunView, as_json: bool) -> None:
+def _effect(command: cmd.Command, before: RunView, now: RunView) -> str:
+    """What has come of a command that its run's status doesn't tell."""
+    match command:
+        case cmd.Nudge(text=text):
+            return f"to be told at the next iteration: {' '.join(text.split())}"
+        case cmd.Hold() if now.run.hold and now.status != "paused":
+            return "will stop before the next iteration"
+        case cmd.Set(key=key, value=value):
+            old, new, _ = changed(before.run.settings, key, value)
+            return f"{key}: {old} → {new}"
+        case _:
+            return ""
+
+
+def _say(now: RunView, as_json: bool, effect: str = "") -> None:
     if as_json:
         out.document(document(now))
         return
-    out.say(f"{now.run.loop} {now.run.id}: {now.status}" + (f", {waiting_for(now)}" if waiting_for(now) else ""))
+    status = f"ended: {now.reason}" if now.reason else now.status
+    out.say(", ".join(part for part in (f"{now.run.loop} {now.run.id}: {status}", waiting_for(now), effect) if part))

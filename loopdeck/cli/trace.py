@@ -2,13 +2,16 @@
 
 import argparse
 import time
+from typing import get_args
 
 import msgspec
 
 from loopdeck.cli import here, out
 from loopdeck.cli.traceline import line
+from loopdeck.core.trace import TraceEvent
 from loopdeck.core.unknown import Unknown
 from loopdeck.deck.decks import Deck
+from loopdeck.errors import UsageError
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.trace import TraceEntry, tail_trace
 
@@ -19,6 +22,7 @@ def run(options: argparse.Namespace) -> int:
     """Print it from the beginning, and with `--follow` go on until the run has ended."""
     deck = here.deck()
     paths = deck.resolve(options.run)
+    _refuse_unknown(options.kind)
     tail = tail_trace(paths.trace)
     while True:
         ended = not options.follow or _ended(deck, paths)
@@ -28,6 +32,15 @@ def run(options: argparse.Namespace) -> int:
         if ended:
             return 0
         time.sleep(_EVERY_S)
+
+
+def _refuse_unknown(kind: str) -> None:
+    """A kind that no entry can have would print nothing, and look like a run that did nothing."""
+    kinds = [str(one.__struct_config__.tag) for one in get_args(TraceEvent)]
+    if kind and kind not in kinds:
+        from loopdeck.core.tables import nearest
+
+        raise UsageError(f"there is no kind '{kind}' in a trace", remedy=nearest(kind, kinds) or f"One of: {', '.join(kinds)}.")
 
 
 def _ended(deck: Deck, paths: RunPaths) -> bool:

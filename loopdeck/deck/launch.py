@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from shutil import rmtree
 
 from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.deck.decks import Deck
-from loopdeck.errors import StoreError, UsageError
+from loopdeck.errors import LoopdeckError, StoreError, UsageError
 from loopdeck.git.base import resolve_base
 from loopdeck.shipped import prompt_text
 from loopdeck.store import specs
@@ -48,10 +49,13 @@ def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:
     files = {**specs.gather(deck.root, spec), "template": prompt_text(template), "state": specs.initial_state(deck.root, spec.name)}
     created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     settings = specs.load_deck(deck.root).deck
-    freeze(
-        paths.dir,
-        Frozen(spec.name, paths.run, str(deck.root), str(deck.repo.common_dir), created, spec, settings, files, by, given),
-    )
+    frozen = Frozen(spec.name, paths.run, str(deck.root), str(deck.repo.common_dir), created, spec, settings, files, by, given)
+    try:
+        freeze(paths.dir, frozen)
+    except LoopdeckError:
+        # Nobody will ever run it: left there, it would wait for a place, and then be lost.
+        rmtree(paths.dir, ignore_errors=True)
+        raise
     launch(paths)
     return paths
 

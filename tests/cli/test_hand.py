@@ -29,10 +29,10 @@ def test_hold_stops_before_the_next_iteration_and_a_nudge_reaches_it(front):
     door = front(loop("slow", turns, checks=[{"name": "there", "run": "test -f x"}]))
     door.ok("start", "slow")
     [waits] = door.until("slow", "asking")["approvals"]
-    door.ok("hold", "slow")
+    assert "before the next iteration" in door.ok("hold", "slow").out
     door.ok("approve", waits["id"])
     assert door.until("slow", "paused")["iteration"] == 1
-    door.ok("nudge", "slow", "mind the third file")
+    assert "mind the third file" in door.ok("nudge", "slow", "mind the third file").out
     door.ok("resume", "slow")
     entry = door.until_ended("slow")
     assert entry["iteration"] == 2
@@ -46,7 +46,7 @@ def test_kill_says_who_and_why(front, now):
     door = front(waiting())
     door.ok("start", "waiting")
     door.at_work("waiting")
-    door.ok("kill", "waiting", "--why", "it was only a test", *now)
+    assert "ended: human" in door.ok("kill", "waiting", "--why", "it was only a test", *now).out
     entry = door.entry("waiting")
     assert (entry["status"], entry["reason"]) == ("ended", "human")
     shown = door.ok("show", "waiting", "--json").json
@@ -62,6 +62,7 @@ def test_set_changes_a_live_run_and_says_what_it_cant(front):
     door = front(waiting())
     door.ok("start", "waiting")
     door.at_work("waiting")
+    assert "max_iterations: 3 → 4" in door.ok("set", "waiting", "max_iterations", "4").out
     for key, value in (("max_iterations", "7"), ("max_cost_usd", "2.5"), ("max_wall", "30m"), ("severity_floor", "minor")):
         door.ok("set", "waiting", key, value)
     entry = door.entry("waiting")

@@ -97,6 +97,9 @@ def test_the_trace_is_everything_in_order(played):
     only = played.ok("trace", "fixer", "--kind", "check_ran", "--json").lines
     assert [one["check"] for one in only] == ["answered"]
     assert {one["iteration"] for one in played.ok("trace", "failing", "--iteration", "2", "--json").lines} == {2}
+    wrong = played.run("trace", "fixer", "--kind", "check_run")
+    assert (wrong.code, wrong.out, "`check_ran`" in wrong.err) == (2, "", True)
+    assert "tool_called" in played.run("trace", "fixer", "--kind", "x").err
     people = played.ok("trace", "fixer").out
     assert len(people.splitlines()) == len(said)
     assert "write_file" in people

@@ -146,3 +146,10 @@ def test_a_verb_works_inside_a_runs_worktree(front):
     door.ok("start", "fixer", "--wait")
     entry = door.entry("fixer")
     assert door.ok("status", "--json", cwd=Path(entry["worktree"])).json == door.ok("status", "--json").json
+
+
+def test_a_start_that_came_to_nothing_leaves_no_run(front):
+    door = front(fixer())
+    said = door.run("start", "fixer", "--input", "not UTF-8: \udcff")
+    assert (said.code, said.out) == (2, "")
+    assert door.entry("fixer")["status"] == "idle"
