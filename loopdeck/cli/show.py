@@ -37,14 +37,15 @@ def _say_head(one: RunView, report: str | None) -> None:
     run = one.run
     status = one.status if one.reason is None else f"ended: {one.reason}"
     doing = f" ({one.phase})" if one.phase else ""
-    why = waiting_for(one)
-    out.say(f"{run.loop} {run.id}  {status}{doing}" + (f", {why}" if why else ""))
+    out.say(f"{run.loop} {run.id}  {status}{doing}")
     if one.damage:
         out.say(f"  DAMAGED: {one.damage}; what follows is as far as the journal can be read")
     commits = f"  {run.base[:12]}..{run.commit[:12]}" if run.base else ""
     best = f", iteration {run.best} is kept" if run.best else ""
     times = f"started {run.started_at or run.queued_at or 'not yet'}" + (f", ended {run.ended_at}" if run.ended_at else "")
+    why = waiting_for(one)
     lines = [
+        *([("why", why)] if why else []),
         ("branch", f"{run.branch}{commits}{best}" if run.branch else "none yet"),
         ("worktree", run.worktree or "none yet"),
         ("files", one.dir),
@@ -53,7 +54,7 @@ def _say_head(one: RunView, report: str | None) -> None:
         *_limits(run),
     ]
     for name, text in lines:
-        out.say(f"  {name:<12}{text}")
+        out.field(name, text)
 
 
 def _limits(run: Run) -> list[tuple[str, str]]:
@@ -66,7 +67,7 @@ def _limits(run: Run) -> list[tuple[str, str]]:
         f" of {limits.max_tokens:,}{_part(spend.usage.tokens, limits.max_tokens)}" if limits.max_tokens else ""
     )
     wall = f"{run.clock:.1f} s" + (f" of {limits.max_wall_s:g} s{_part(run.clock, limits.max_wall_s)}" if limits.max_wall_s else "")
-    calls = f"{run.tool_calls} in this iteration" + (
+    calls = f"{run.tool_calls} in {'the last' if run.status == 'ended' else 'this'} iteration" + (
         f" of {limits.max_tool_calls}{_part(run.tool_calls, limits.max_tool_calls)}" if limits.max_tool_calls else ""
     )
     return [
@@ -89,7 +90,7 @@ def _hits(share: float | None) -> str:
 def _say_iterations(run: Run) -> None:
     if not run.iterations:
         return
-    head = ("n", "score", "checks", "change", "maker", "tokens", "cost", "cached", "checker", "seconds", "")
+    head = ("n", "score", "checks", "change", "tokens", "cost", "cached", "checker", "seconds", "")
     out.say("\nIterations")
     out.table(head, [_row(one, run.best) for one in run.iterations])
 
@@ -99,6 +100,7 @@ def _row(one: Iteration, best: int) -> list[str]:
     cost = cost_of(one.spend)
     change = "" if not one.commit else "none" if one.empty else f"{one.files} files +{one.added} -{one.removed}"
     remarks = [f"{signal.detector} x{signal.streak}" for signal in one.signals]
+    remarks += [f"maker: {one.maker}"] if one.maker not in ("", None, "ended") else []
     remarks += ["protected paths put back"] if one.protected else []
     remarks += ["final pass"] if one.final else []
     remarks += ["kept"] if one.number == best else []
@@ -107,7 +109,6 @@ def _row(one: Iteration, best: int) -> list[str]:
         "" if one.score is None else f"{one.score:.2f}",
         f"{passed}/{len(one.outcomes)}" if one.outcomes else "",
         change,
-        one.maker or "",
         f"{one.spend.usage.tokens}",
         "unknown" if cost is None else f"${cost:.4f}",
         _percent(hit_share(one.spend.usage)),
@@ -173,7 +174,8 @@ def _say_approvals(approvals: list[Approval]) -> None:
 def _say_notices(one: RunView) -> None:
     run = one.run
     notices = [*run.notices, *(f"the command {name} had no effect: {why}" for name, why in sorted(run.refused.items()))]
-    notices += [f"will be told at the next iteration: {text}" for text in run.nudges]
+    when = "was never told, since the run ended before the next iteration" if run.reason else "will be told at the next iteration"
+    notices += [f"{when}: {text}" for text in run.nudges]
     if notices:
         out.say("\nNotices")
     for text in notices:

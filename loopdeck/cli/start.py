@@ -4,11 +4,11 @@ import argparse
 import time
 
 from loopdeck.cli import here, out
-from loopdeck.cli.status import row
+from loopdeck.cli.status import rows
 from loopdeck.deck.decks import LOOK_S, Deck
 from loopdeck.deck.launch import readied, start
 from loopdeck.deck.reading import Watch, over
-from loopdeck.deck.view import RunView, document
+from loopdeck.deck.view import RunView, document, waiting_for
 from loopdeck.errors import UsageError
 from loopdeck.store.layout import RunPaths
 
@@ -67,7 +67,7 @@ def wait(runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) ->
         out.document({"loops": [document(one) for one in views]})
     elif aloud:
         out.say()
-        out.table(("", "loop", "ended", "iteration", "score", "spent", "why"), [row(document(one)) for one in views])
+        out.table(("", "loop", "ended", "iteration", "score", "spent", "why"), rows([document(one) for one in views]))
     return max(EXIT_CODES[one.reason or "error"] for one in views)
 
 
@@ -76,8 +76,10 @@ def _tell(views: list[RunView], said: dict[str, str]) -> None:
         now = f"{one.status} {one.run.iteration} {one.phase or ''} {one.run.asking_for}"
         if one.status == "asking" and said.get(one.run.id) != now:
             approvals = one.run.pending_approvals
-            ask = f"loopdeck approve {approvals[0].id}" if approvals else f"loopdeck show {one.run.id}"
-            out.say(f"{one.run.loop} waits for you: `{ask}`")
+            first = approvals[0] if approvals else None
+            what = f"{first.tool} {first.summary}" if first else waiting_for(one)
+            ask = f"loopdeck approve {first.id}` or `loopdeck deny {first.id} --why TEXT" if first else f"loopdeck show {one.run.id}"
+            out.say(f"{one.run.loop} waits for you: {what}\n  `{ask}`")
         elif one.phase == "maker" and said.get(one.run.id) != now:
             out.say(f"{one.run.loop} iteration {one.run.iteration} of {one.run.settings.max_iterations}")
         said[one.run.id] = now

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from loopdeck.cli import here, out
@@ -37,20 +38,25 @@ def _print(name: str, shown: dict[str, Any]) -> None:
     if not entries:
         out.say("No loops yet. Make one with `loopdeck new NAME`.")
         return
-    out.table(("", "loop", "status", "iteration", "score", "spent", "why"), [row(one) for one in entries])
+    out.table(("", "loop", "status", "iteration", "score", "spent", "why"), rows(entries))
     waiting = sum(len(one["approvals"]) for one in entries if one["status"] == "asking")
     if waiting:
         out.say(f"\n{waiting} waiting for you: `loopdeck approvals`.")
 
 
-def row(one: Entry) -> list[str]:
-    """An entry as a row of words."""
+def rows(entries: Sequence[Entry]) -> list[list[str]]:
+    """Entries as rows of words. Where a loop has several runs to tell of, each says which it is."""
+    loops = [one["loop"] for one in entries]
+    return [_row(one, f"{one['loop']} {one['run']}" if loops.count(one["loop"]) > 1 else one["loop"]) for one in entries]
+
+
+def _row(one: Entry, name: str) -> list[str]:
     if one["run"] is None:
-        return [GLYPHS["idle"], one["loop"], "idle", "", "", "", ""]
+        return [GLYPHS["idle"], name, "idle", "", "", "", ""]
     word = one["reason"] if one["status"] == "ended" else one["status"]
     glyph = GLYPHS[one["status"]] if one["reason"] in (None, "done") else "✗"
     score = "" if one["score"] is None else f"{one['score']:.2f}"
-    return [glyph, one["loop"], word, f"{one['iteration']}/{one['max_iterations']}", score, _spent(one), one["why"]]
+    return [glyph, name, word, f"{one['iteration']}/{one['max_iterations']}", score, _spent(one), one["why"]]
 
 
 def _spent(one: Entry) -> str:

@@ -54,7 +54,9 @@ def entry(run: "Run") -> Entry:
 
 
 def ended_why(run: "Run") -> str:
-    """Why the run ended, in a few words."""
+    """Why the run ended, in a few words; of one that a person stopped also who it was."""
+    if run.reason == "human":
+        return f"stopped by {run.ended_by}" + (f": {run.why}" if run.why else "")
     return ": ".join(part for part in (run.limit or run.detector, run.why) if part)
 
 

@@ -149,6 +149,7 @@ def deck_home(repo_name: str, common_dir: Path, environ: Mapping[str, str]) -> P
     """The home of the deck whose git common directory is `common_dir`. Nothing is made.
 
     `$LOOPDECK_HOME`, else `$XDG_STATE_HOME/loopdeck`, else `~/.local/state/loopdeck`; in it a folder for this repository.
+    Raises UsageError if the first is relative.
     """
     real = os.path.realpath(common_dir)
     mark = hashlib.sha256(os.fsencode(real)).hexdigest()[:12]
@@ -159,6 +160,9 @@ def deck_home(repo_name: str, common_dir: Path, environ: Mapping[str, str]) -> P
 def _base(environ: Mapping[str, str]) -> Path:
     user = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
     if chosen := environ.get("LOOPDECK_HOME"):
+        if not chosen.startswith(("/", "~/")):
+            # It would be another deck in each folder, and a folder in the operator's checkout.
+            raise UsageError("LOOPDECK_HOME is not an absolute path", where=chosen, remedy="Begin it with `/` or `~/`.")
         return Path(os.path.abspath(user / chosen[2:] if chosen.startswith("~/") else chosen))  # noqa: PTH100 - Path.absolute keeps `..`
     state = environ.get("XDG_STATE_HOME", "")
     # A relative one is to be ignored, says the specification that defines it.

@@ -51,6 +51,7 @@ def test_kill_says_who_and_why(front, now):
     assert (entry["status"], entry["reason"]) == ("ended", "human")
     shown = door.ok("show", "waiting", "--json").json
     assert "it was only a test" in shown["why"]
+    assert shown["ended_by"] in shown["why"]
     assert shown["ended_by"]
     assert door.runners() == []
     for verb in (["kill"], ["pause"], ["resume"], ["hold"]):

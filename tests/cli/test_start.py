@@ -148,6 +148,18 @@ def test_a_verb_works_inside_a_runs_worktree(front):
     assert door.ok("status", "--json", cwd=Path(entry["worktree"])).json == door.ok("status", "--json").json
 
 
+def test_of_two_runs_of_a_loop_each_says_which_it_is(front):
+    door = front({**waiting(), **fixer()})
+    door.ok("start", "fixer", "--wait")
+    for _ in range(2):
+        door.ok("start", "waiting")
+    shown = door.ok("status", "--json").json["loops"]
+    said = door.ok("status").out
+    runs = {one["run"]: one["loop"] for one in shown}
+    assert sorted(runs.values()) == ["fixer", "waiting", "waiting"]
+    assert {run: f"{loop} {run}" in said for run, loop in runs.items()} == {run: loop == "waiting" for run, loop in runs.items()}
+
+
 def test_a_start_that_came_to_nothing_leaves_no_run(front):
     door = front(fixer())
     said = door.run("start", "fixer", "--input", "not UTF-8: \udcff")

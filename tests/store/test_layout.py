@@ -40,6 +40,9 @@ def test_the_home_is_where_the_contract_says(tmp_path):
         assert str(home.parent) == base
         assert home.name.startswith("my-repo-")
         assert not home.exists()
+    for relative in ("lh", "./lh", "../lh", "~"):
+        with pytest.raises(UsageError, match="absolute"):
+            deck_home("my repo", git, {"LOOPDECK_HOME": relative, "HOME": "/h"})
 
 
 def test_the_home_is_the_same_from_every_way_into_the_repository(tmp_path):
