@@ -55,8 +55,11 @@ class Life:
                 await self._ending.end(broken_off(self._record.run, str(error).replace("\n", " ")))
 
     async def _attend(self, step: steps.Step) -> None:
-        """Carry out `step`, looking at the inbox meanwhile; a stop cuts it short."""
-        task = asyncio.ensure_future(self._do(step))
+        """Carry out `step`; one that takes its time is attended by looking at the inbox, and a stop cuts it short."""
+        work = _RULES[type(step)](self, step)
+        if work is None:
+            return
+        task = asyncio.ensure_future(work)
         seen = self._record.seq
         while not (await asyncio.wait((task,), timeout=POLL_S))[0]:
             self._hand.take()
@@ -86,12 +89,6 @@ class Life:
             self._graded = Grading(self._site, self._meter)
         return self._graded
 
-    async def _do(self, step: steps.Step) -> None:
-        rule = _RULES[type(step)]
-        done = rule(self, step)
-        if done is not None:
-            await done
-
     # One method for each kind of step
 
     async def _take_place(self, step: steps.TakePlace) -> None:
@@ -119,7 +116,7 @@ class Life:
         await asyncio.Event().wait()
 
     def _stand_still(self, step: steps.StandStill) -> None:
-        self._record.happened(ev.RunPaused(step.cause, step.by))
+        self._record.happened(ev.RunPaused(step.cause, step.by), durable=True)
 
 
 _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)

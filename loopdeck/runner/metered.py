@@ -131,7 +131,8 @@ class Meter:
             # The provider named no usage: what was reserved is what it may have been.
             self._charge_bound(call, settled)
         else:
-            record.happened(settled, durable=True)
+            # Not made durable by itself: what follows from the reply is, and lost in a power cut the call counts as its bound.
+            record.happened(settled)
 
     def _failed(self, line: Line, request: ModelRequest, call: str, failure: ModelFailed, seconds: float) -> None:
         record = self._record

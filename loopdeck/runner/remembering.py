@@ -27,11 +27,12 @@ class Remembering:
         record, run = self._record, self._record.run
         state = self._site.state.read()
         base = record.keep_text(state.text)
-        record.happened(ev.IterationStarted(step.number, base, step.final))
-        record.traced(tr.StateRead(step.number, "maker", base))
+        # First shown, then said: a life that dies in between shows it anew, and never takes an old copy for the maker's word on this one.
         folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
         folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")
+        record.traced(tr.StateRead(step.number, "maker", base))
+        record.happened(ev.IterationStarted(step.number, base, step.final))
 
     def finish_iteration(self, step: steps.FinishIteration) -> None:
         """Merge and write the state, and close the iteration; or say that it clashes."""
@@ -42,8 +43,13 @@ class Remembering:
         mine = memory.without_block(LoopFolder(self._site.workplace.path).read(STATE) or base)
         theirs = memory.without_block(now.text)
         note = f"{run.id}-i{run.iteration}"
+        told = ""
+        if memory.size(mine) > memory.MOST:
+            told = self._put_aside(mine, note)
+            mine = base
         merged = theirs if run.state_settled else merge3(base, mine, theirs)
-        if isinstance(merged, Conflict):
+        # What both added may be too much together: which of it is to stay, a person must say as well.
+        if isinstance(merged, Conflict) or memory.size(merged) > memory.MOST:
             kept = store.keep_version(mine, "maker", note)
             record.happened(ev.StateClashed(record.keep_text(mine), kept), durable=True)
             return
@@ -51,7 +57,7 @@ class Remembering:
             if merged != theirs:
                 now = store.write(merged, "maker", note, now.hash)
                 record.traced(tr.StateWritten(run.iteration, "maker", now.hash))
-            text = memory.with_block(merged, run, step.score, step.passed)
+            text = memory.with_block(merged, run, step.score, step.passed, note=told)
             now = store.write(text, "check", note, now.hash)
         except StateClash:
             # Somebody wrote in between: the next look merges that edit too.
@@ -63,7 +69,17 @@ class Remembering:
             record.happened(ev.NoticeRaised(f"iteration {run.iteration}: {step.flaky} judged unchanged work differently"))
         finished = ev.IterationFinished(run.iteration, step.score, step.passed, now.hash, step.signals, step.floor)
         record.seal()
-        record.happened(finished, durable=True)
+        # Not made durable by itself: the next reservation, pause or end is, before anything irreversible comes of it.
+        record.happened(finished)
+
+    def _put_aside(self, mine: str, note: str) -> str:
+        """Keep a state of the maker's that is too large beside the one that holds; returns what the maker is told of it."""
+        run, size = self._record.run, memory.size(mine)
+        told = f"The maker's state of iteration {run.iteration} had {size} bytes, more than {memory.MOST}: it was put aside. Be brief."
+        if told not in run.notices:
+            self._site.state.keep_version(mine, "maker", note)
+            self._record.happened(ev.NoticeRaised(told))
+        return told
 
     def close(self, sentence: str) -> None:
         """Say in the state how the run ended. A state that a person is writing just now is left alone."""

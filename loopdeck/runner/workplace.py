@@ -78,6 +78,8 @@ class Workplace:
             made = tree.commit_all(
                 self.worktree, message, exclude=(NAME,), protect=self._spec.workspace.protect, base=run.base, tip=run.commit
             )
+            if made.since_base is not None:
+                self._changes = (made.commit, made.since_base)
             if made.commit == run.base:
                 return made, ""
             content, before = trees_of(self.repo, (made.commit, run.base))
@@ -96,8 +98,8 @@ class Workplace:
         if self._clean is None:
             self._clean = await self._make_clean(run)
         if self._clean_at != f"{run.iteration} {run.commit}":
-            clean = self._clean
-            await asyncio.to_thread(lambda: clean.reset_to(run.commit, protect=self._spec.workspace.protect, base=run.base))
+            clean, protect = self._clean, self._spec.workspace.protect
+            await asyncio.to_thread(lambda: clean.reset_to(run.commit, protect=protect, base=run.base, changes=self._changed(run)))
             self._show_loop_folder(clean.path)
             self._clean_at = f"{run.iteration} {run.commit}"
         return self._clean.path
@@ -106,10 +108,15 @@ class Workplace:
         """All that the run changed against its base, as paths and as a diff."""
 
         def work() -> tuple[tuple[ChangedPath, ...], str]:
-            paths = tuple(ChangedPath(one.path, one.added, one.removed) for one in changed(self.repo, run.base, run.commit))
+            paths = tuple(ChangedPath(one.path, one.added, one.removed) for one in self._changed(run))
             return paths, patch(self.repo, run.base, run.commit, limit_bytes=_PATCH_BYTES).text
 
         return await asyncio.to_thread(work)
+
+    def _changed(self, run: Run) -> tuple[Change, ...]:
+        """The paths in which the run's commit differs from its base: the commit has told, unless an earlier life made it."""
+        commit, changes = self._changes
+        return changes if commit == run.commit else changed(self.repo, run.base, run.commit)
 
     async def keep_best(self, run: Run, commit: str) -> None:
         """Put the branch at `commit`; what came after it stays reachable. Raises WorkspaceError."""
