@@ -12,6 +12,11 @@ END = "<!-- loopdeck: end -->"
 _BLOCK = re.compile(re.escape(BEGIN) + r".*?(?:" + re.escape(END) + r"\n?|\Z)", re.DOTALL)
 _MOST_FINDINGS = 20
 
+MOST = 32 * 1024
+"""Bytes of all that maker and operator may write: it is read into every prompt."""
+MOST_BLOCK = 8 * 1024
+"""Bytes of the block, marks included, which come on top."""
+
 
 def initial(loop: str, goal: str) -> str:
     """What a state starts from if the loop has no STATE.initial.md."""
@@ -29,22 +34,40 @@ def block_of(text: str) -> str:
     return found[0] if found else ""
 
 
-def with_block(text: str, run: Run, score: float, passed: bool, ended: str = "") -> str:
-    """`text` with a fresh block on the newest verdicts of `run`; `ended` is the sentence on the run's end, if it has."""
+def size(text: str) -> int:
+    """Bytes of what maker and operator wrote."""
+    return len(without_block(text).rstrip("\n").encode("utf-8", "replace"))
+
+
+def with_block(text: str, run: Run, score: float, passed: bool, ended: str = "", note: str = "") -> str:
+    """`text` with a fresh block on the newest verdicts of `run`; `ended` is the sentence on the run's end, if it has.
+
+    `note` is what the maker must know of its own state.
+    """
     heading = f"Run {run.id}, iteration {run.iteration}: {'passed' if passed else 'not passed'}, score {score:.2f}"
     lines = [BEGIN, "", "## Verdict", "", heading]
     if ended:
-        lines.append(f"Run {run.id} ended: {ended}")
-    lines.append("")
+        lines.append(f"Run {run.id} ended: {_line(ended)}")
+    lines += ["", note, ""] if note else [""]
     lines += [f"- [{'x' if one.passed else ' '}] {_line(one.check)}: {one.outcome}" for one in run.verdicts]
     lines += [f"- [ ] {_line(name)}: not run" for name in run.skipped]
     findings = [found for verdict in run.verdicts for found in verdict.findings]
     if findings:
         lines += ["", "Open findings:", ""]
-        lines += [f"- {one.fingerprint} ({one.status}) {one.location} {_line(one.message)}" for one in findings[:_MOST_FINDINGS]]
+        lines += [f"- {one.fingerprint} ({one.status}) {_line(one.location)} {_line(one.message)}" for one in findings[:_MOST_FINDINGS]]
         if len(findings) > _MOST_FINDINGS:
             lines.append(f"- …and {len(findings) - _MOST_FINDINGS} more")
-    return "\n".join([without_block(text).rstrip("\n"), "", *lines, "", END, ""])
+    return "\n".join([without_block(text).rstrip("\n"), "", *_fitting(lines), "", END, ""])
+
+
+def _fitting(lines: list[str]) -> list[str]:
+    """As many of the lines as there is room for, and how many are missing."""
+    room = MOST_BLOCK - 200
+    for number, line in enumerate(lines):
+        room -= len(line.encode("utf-8", "replace")) + 1
+        if room < 0:
+            return [*lines[:number], f"- …and {len(lines) - number} more lines"]
+    return lines
 
 
 def _line(text: str) -> str:

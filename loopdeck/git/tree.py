@@ -92,6 +92,8 @@ def commit_all(
     if not paths and not forbidden:
         return Committed(tip, empty=True, problems=tuple(problems))
     _stage(git, paths)
+    # The maker may have staged what is not to go in, or committed it itself.
+    _as_at(git, tip, [entry.path for entry in seen.entries if entry.path in excluded and not entry.untracked])
     made = _make_commit(worktree, (base, tip), message, problems)
     if made.commit != tip:
         git.run("update-ref", "-m", "loopdeck: commit", f"refs/heads/{worktree.branch}", made.commit, tip)
@@ -191,13 +193,16 @@ def _make_commit(worktree: Worktree, since: tuple[str, str], message: str, probl
             note_tree(repo, commit, tree)
             return Committed(commit, empty=False, changes=changes, since_base=since_base) if changes else Committed(tip, empty=True)
         problems += (_left_out(path) for path in links)
-        _unstage_links(git, tip, links)
+        # A maker can't add, move or drop a submodule.
+        _as_at(git, tip, links)
 
 
-def _unstage_links(git: Git, tip: str, links: Sequence[str]) -> None:
-    """Put submodules in the index back to what they are at `tip`: a maker can't add, move or drop one."""
-    git.paths("update-index", "-z", "--force-remove", "--stdin", stdin=links)
-    known = protection.existing(git, tip, links)
+def _as_at(git: Git, tip: str, paths: Sequence[str]) -> None:
+    """Have the index say of `paths` what `tip` says."""
+    if not paths:
+        return
+    git.paths("update-index", "-z", "--force-remove", "--stdin", stdin=paths)
+    known = protection.existing(git, tip, paths)
     if known:
         listed = git.paths("ls-tree", "-z", "--full-tree", tip, "--", *sorted(known))
         git.run("update-index", "-z", "--index-info", stdin=b"".join(os.fsencode(line) + b"\0" for line in listed))

@@ -15,14 +15,12 @@ from typing import Literal, cast
 
 from msgspec import Struct
 
+from loopdeck.core import memory
 from loopdeck.errors import StoreError
 from loopdeck.store.files import failure, make_dir, read_bytes, write_aside, write_atomic
 from loopdeck.store.locks import Mutex
 
 Author = Literal["maker", "check", "operator"]
-
-MOST = 32 * 1024
-"""Bytes of the largest state: it is read into every prompt."""
 
 _VERSION = re.compile(r"(\d{8}T\d{6}Z)-(\d{4,})-(maker|check|operator)(?:-([A-Za-z0-9._-]+))?\.md")
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -66,10 +64,10 @@ class StateClash(StoreError):
 
 
 class StateTooLarge(StoreError):
-    """The state is above its size limit."""
+    """The state is above its size limit; `size` is the bytes of what people and makers wrote, the checks' block not counted."""
 
     def __init__(self, path: Path, size: int) -> None:
-        what = f"the state has {size:,} bytes, more than the {MOST:,} that fit into every prompt"
+        what = f"the state has {size:,} bytes, more than the {memory.MOST:,} that fit into every prompt"
         super().__init__(what, where=str(path), remedy="Shorten it: move what is done or learned into files of the repository.")
 
 
@@ -87,8 +85,7 @@ class LoopState:
         """The state now. What somebody wrote by hand becomes a version of the operator's. Raises StoreError, StateTooLarge."""
         with self._alone():
             data, _ = self._current()
-        if len(data) > MOST:
-            raise StateTooLarge(self.path, len(data))
+        self._measure(data)
         return _text(data)
 
     def peek(self) -> StateText | None:
@@ -102,8 +99,7 @@ class LoopState:
         Raises StateClash with the state as it is now, StateTooLarge, StoreError; then nothing has been changed.
         """
         data = text.encode("utf-8", "replace")
-        if len(data) > MOST:
-            raise StateTooLarge(self.path, len(data))
+        self._measure(data)
         with self._alone():
             before, number = self._current()
             if _hash(before) != expect_hash:
@@ -132,6 +128,13 @@ class LoopState:
         """All versions, oldest first. Raises StoreError."""
         found = [version for name in self._listed() if (version := _version(self._versions / name))]
         return sorted(found, key=lambda version: version.number)
+
+    def _measure(self, data: bytes) -> None:
+        if len(data) <= memory.MOST:
+            return
+        size = memory.size(data.decode("utf-8", "replace"))
+        if size > memory.MOST or len(data) > memory.MOST + memory.MOST_BLOCK:
+            raise StateTooLarge(self.path, max(size, len(data) - memory.MOST_BLOCK))
 
     def _alone(self) -> AbstractContextManager[None]:
         make_dir(self._versions)

@@ -3,7 +3,7 @@
 from typing import IO
 
 from loopdeck.core.gate import REPORT
-from loopdeck.tools import within
+from loopdeck.tools import memory, within
 from loopdeck.tools.arguments import EditFile, ReadFile, WriteFile
 from loopdeck.tools.port import ToolContext, ToolFailed, ToolOutcome
 
@@ -68,6 +68,7 @@ def _cut(text: str) -> str:
 def write_file(given: WriteFile, context: ToolContext) -> ToolOutcome:
     """A whole file."""
     _may_write(given.path, context)
+    memory.fits(given.path, given.content)
     content = given.content.encode()
     new = within.replace(context.worktree, given.path, content)
     lines = content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
@@ -97,7 +98,9 @@ def edit_file(given: EditFile, context: ToolContext) -> ToolOutcome:
             f"`old` occurs {count} times in {given.path!r}, at lines {_lines(content, old)}. Give more of its surroundings, or set "
             "replace_all."
         )
-    within.replace(context.worktree, given.path, content.replace(old, new))
+    changed = content.replace(old, new)
+    memory.fits(given.path, changed.decode("utf-8", "replace"))
+    within.replace(context.worktree, given.path, changed)
     line = content[: content.index(old)].count(b"\n") + 1
     return ToolOutcome(f"Edited {given.path}: " + (f"line {line}." if count == 1 else f"{count} places, the first at line {line}."))
 

@@ -1,22 +1,27 @@
 """update_state and skill: what the maker leaves for later iterations, and what others have written down for it."""
 
+from loopdeck.core import memory
 from loopdeck.tools import within
 from loopdeck.tools.arguments import Skill, UpdateState
 from loopdeck.tools.port import ToolContext, ToolFailed, ToolOutcome
 
 STATE = f"{within.SCRATCH}/STATE.md"
-MOST_STATE = 32 << 10
-"""Bytes."""
+
+
+def fits(path: str, content: str) -> None:
+    """Raises ToolFailed if `path` is the state and `content` is more than it may hold."""
+    size = memory.size(content)
+    if size > memory.MOST and within.normal(path) == STATE:
+        raise ToolFailed(
+            f"The state would be {size} bytes, more than the {memory.MOST} it may have. Keep what later iterations need: what is done "
+            "in a line each, what is open, what was learned."
+        )
 
 
 def update_state(given: UpdateState, context: ToolContext) -> ToolOutcome:
     """The whole new state."""
     content = given.content.encode()
-    if len(content) > MOST_STATE:
-        raise ToolFailed(
-            f"The state would be {len(content)} bytes, more than the {MOST_STATE} it may have. Keep what later iterations need: what "
-            "is done in a line each, what is open, what was learned."
-        )
+    fits(STATE, given.content)
     within.replace(context.worktree, STATE, content)
     return ToolOutcome(f"The state is updated: {len(content)} bytes.")
 

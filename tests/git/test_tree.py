@@ -110,6 +110,18 @@ def test_excluded_paths_never_go_in(root, worktree, base):
     assert commit_all(worktree, "m", base=base, exclude=[".loop", ".env", "vendor/", "node_modules"]).empty
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_excluded_paths_never_go_in_though_the_maker_stages_them(root, worktree, base, committed):
+    write_files(worktree.path, {".loop/STATE.md": "s", ".env": "SECRET", "mine": "x"})
+    admin.keep(worktree, [".env"])
+    git(worktree.path, "add", "--force", ".loop", ".env")
+    if committed:
+        git(worktree.path, "commit", "--quiet", "-m", "mine")
+    assert commit_all(worktree, "m", base=base, exclude=[".loop"], tip=base).files == ("mine",)
+    assert commit_all(worktree, "m", base=base, exclude=[".loop"]).empty
+    assert (worktree.path / ".env").read_text() == "SECRET"
+
+
 def test_what_setup_made_never_goes_in(root, worktree, base):
     write_files(
         worktree.path, {"package-lock.json": "{}", "src/gen/a": "x", "README.md": "changed by setup", "src/__pycache__/calc.pyc": "x"}

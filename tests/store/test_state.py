@@ -7,9 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from loopdeck.core.memory import MOST
 from loopdeck.core.merge3 import Conflict, merge3
 from loopdeck.errors import StoreError
-from loopdeck.store.state import MOST, LoopState, StateClash, StateTooLarge
+from loopdeck.store.state import LoopState, StateClash, StateTooLarge
 from tests.store.contenders import contenders
 
 NOW = datetime(2026, 11, 21, 7, 15, 38, tzinfo=UTC)

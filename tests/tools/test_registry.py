@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loopdeck.core.memory import MOST as MOST_STATE
 from loopdeck.core.spec import TOOL_NAMES
 from loopdeck.tools import registry
 from loopdeck.tools.arguments import SCHEMAS, TYPES, parse, shape
-from loopdeck.tools.memory import MOST_STATE
 from loopdeck.tools.port import ToolContext
 
 GOOD = {
