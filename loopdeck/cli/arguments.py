@@ -44,11 +44,29 @@ def _option(*names: str, **keywords: object) -> Add:
     return add
 
 
+def _template(parser: argparse.ArgumentParser) -> None:
+    from loopdeck.shipped import templates
+
+    words = f"what to begin with: {', '.join(templates())} (minimal if not given)"
+    parser.add_argument("--template", default="minimal", metavar="T", help=words)
+
+
+def _setting(parser: argparse.ArgumentParser) -> None:
+    from loopdeck.core.hand import KEYS
+
+    parser.add_argument("key", metavar="KEY", help=f"one of {', '.join(KEYS)}")
+    parser.add_argument("value", metavar="VALUE", help="as in a loop file's [exit], for example 8, 2.50 or 30m")
+
+
+_NAME = _option("name", metavar="NAME", help="a loop's name")
+_ID = _option("id", metavar="ID", help="of the call, as `loopdeck approvals` lists it")
+_INPUT = _option("--input", default="", metavar="TEXT", help="what started it, for the maker to read as data")
+
 _START = _words(
-    _option("loops", nargs="*", metavar="NAME"),
+    _option("loops", nargs="*", metavar="NAME", help="loops' names"),
     _option("--all", action="store_true", help="every loop of the deck"),
     _option("--wait", action="store_true", help="wait for the end; exits with the highest code of the reasons"),
-    _option("--input", default="", metavar="TEXT", help="what started it, for the maker to read as data"),
+    _INPUT,
     _json,
 )
 
@@ -57,39 +75,40 @@ VERBS: dict[str, Verb] = {
         _option("--headless", action="store_true", help="run them to the end and print the table"),
         _option("--dir", default="", metavar="PATH", help="where to copy it (a new temporary folder if not given)"), _json)),
     "init": Verb("setup", "make a deck in this repository", _words(_json)),
-    "new": Verb("setup", "make a loop", _words(
-        _option("name", metavar="NAME"), _option("--template", default="minimal", metavar="T"), _json)),
-    "check": Verb("lint", "lint loop files", _words(_option("name", nargs="?", default="", metavar="NAME"), _json)),
+    "new": Verb("setup", "make a loop", _words(_NAME, _template, _json)),
+    "check": Verb("lint", "lint loop files", _words(
+        _option("name", nargs="?", default="", metavar="NAME", help="a loop's name (all loops if not given)"), _json)),
     "doctor": Verb("doctor", "say what this machine offers: agents, keys, sandbox, git", _words(_json)),
     "start": Verb("start", "start runs, each a detached process", _START),
-    "once": Verb("start", "a single supervised run: start it and follow it to its end", _words(
-        _option("name", metavar="NAME"), _option("--input", default="", metavar="TEXT"), _json)),
+    "once": Verb("start", "a single supervised run: start it and follow it to its end", _words(_NAME, _INPUT, _json)),
     "status": Verb("status", "every loop and run", _words(
         _json, _option("--watch", action="store_true", help="print again whenever it changes"))),
     "show": Verb("show", "one run", _words(_run, _json)),
     "trace": Verb("trace", "a run's trace", _words(
-        _run, _json, _option("--follow", action="store_true"), _option("--kind", default="", metavar="K"),
-        _option("--iteration", type=int, default=0, metavar="N"))),
+        _run, _json, _option("--follow", action="store_true", help="go on until the run has ended"),
+        _option("--kind", default="", metavar="K", help="only entries of this kind, such as tool_called or check_ran"),
+        _option("--iteration", type=int, default=0, metavar="N", help="only those of this iteration"))),
     "approvals": Verb("approvals", "what waits for you", _words(_json)),
     "approve": Verb("approvals", "allow a call", _words(
-        _option("id", metavar="ID"), _option("--edit", default="", metavar="JSON", help="run it with these arguments instead"),
+        _ID, _option("--edit", default="", metavar="JSON", help="run it with these arguments instead"),
         _option("--always", default="", metavar="RULE", help="and allow what this rule says for the rest of the run"), _json)),
     "deny": Verb("approvals", "refuse a call; the reason reaches the maker", _words(
-        _option("id", metavar="ID"), _option("--why", required=True, metavar="TEXT"), _json)),
+        _ID, _option("--why", required=True, metavar="TEXT", help="the reason, for the maker"), _json)),
     "pause": Verb("hand", "stop at the next step", _words(_run, _json)),
     "resume": Verb("hand", "go on; also restarts a dead runner at its last step", _words(_run, _json)),
     "hold": Verb("hand", "stop before the next iteration", _words(_run, _json)),
     "kill": Verb("hand", "end it", _words(
         _run, _why, _option("--now", action="store_true", help="without any grace for what it runs"), _json)),
-    "nudge": Verb("hand", "a word for the next iteration", _words(_run, _option("text", metavar="TEXT"), _json)),
-    "set": Verb("hand", "change a limit, the model or the strictness of a live run", _words(
-        _run, _option("key", metavar="KEY"), _option("value", metavar="VALUE"), _json)),
+    "nudge": Verb("hand", "a word for the next iteration", _words(
+        _run, _option("text", metavar="TEXT", help="what the maker is told"), _json)),
+    "set": Verb("hand", "change a limit, the model or the strictness of a live run", _words(_run, _setting, _json)),
     "verdict": Verb("hand", "the human check", _words(
-        _run, _option("check", metavar="CHECK"), _option("grade", choices=("pass", "fail")), _why, _json)),
+        _run, _option("check", metavar="CHECK", help="its name"), _option("grade", choices=("pass", "fail")), _why, _json)),
     "state": Verb("state", "read, edit, see who changed what", _words(
-        _option("loop", metavar="LOOP"), _option("--edit", action="store_true", help="open it in $EDITOR"),
+        _option("loop", metavar="LOOP", help="a loop's name"), _option("--edit", action="store_true", help="open it in $EDITOR"),
         _option("--history", action="store_true", help="who changed what, when"), _json)),
-    "diff": Verb("review", "what a run produced", _words(_run, _option("--stat", action="store_true"), _json)),
+    "diff": Verb("review", "what a run produced", _words(
+        _run, _option("--stat", action="store_true", help="only which files, and how much"), _json)),
     "merge": Verb("review", "one merge commit on the branch you have checked out, after the checks ran on it", _words(_run, _json)),
     "discard": Verb("review", "drop a run's worktree and branch", _words(_run, _json)),
     "clean": Verb("clean", "show what can be tidied up and what it would free, or tidy it up", _words(

@@ -38,11 +38,12 @@ def _announce(demo: Demo) -> None:
 def _say(played: Played) -> None:
     rows = [_row(played, one) for one in played.demo.announced]
     out.say()
-    out.table(("", "loop", "ended", "announced", "iterations", "spent", "branch"), rows)
+    out.table(("", "loop", "ended", "announced", "iterations", "spent"), rows)
     wrong = [one.name for one in played.demo.announced if not played.fits(one)]
     total = sum(view.run.cost or 0 for view in played.views.values())
+    out.say("\nEach worked on a branch of its own, loop/LOOP/RUN.")
     out.say(
-        f"\n{len(rows) - len(wrong)} of {len(rows)} ended as announced, in {played.seconds:.1f} s, for {_money(total)} of play money."
+        f"{len(rows) - len(wrong)} of {len(rows)} ended as announced, in {played.seconds:.1f} s, for {_money(total)} of play money."
     )
     if wrong:
         out.say(f"Not as announced: {', '.join(wrong)}.")
@@ -58,7 +59,7 @@ def _row(played: Played, one: Announced) -> list[str]:
     view = played.views[one.name]
     cost = "unknown" if view.run.cost is None else _money(view.run.cost)
     ended = view.reason or view.status
-    return ["✓" if played.fits(one) else "✗", one.name, ended, one.reason, str(view.run.iteration), cost, view.run.branch]
+    return ["✓" if played.fits(one) else "✗", one.name, ended, one.reason, str(view.run.iteration), cost]
 
 
 def _money(pico: int) -> str:
@@ -70,11 +71,11 @@ def _say_where(demo: Demo) -> None:
     out.say(f"  cd {shlex.quote(str(demo.deck.root))} && export LOOPDECK_HOME={shlex.quote(str(demo.base))}")
     for command, what in (
         ("loopdeck status", "all loops"),
-        ("loopdeck show fix-tests", "one run: its iterations, findings and verdicts"),
+        ("loopdeck show fix-tests", "one run: iterations, findings, verdicts"),
         ("loopdeck trace fix-tests", "everything it did"),
         ("loopdeck state fix-tests", "what it remembers"),
         ("loopdeck diff fix-tests", "what it made"),
-        ("loopdeck merge fix-tests", "have it on your branch, once the checks pass there"),
+        ("loopdeck merge fix-tests", "on your branch, if the checks pass there"),
         ("git log --oneline --graph --all", "the branches"),
     ):
         out.say(f"  {command:<34}{what}")
