@@ -44,9 +44,10 @@ class LoopFolder:
             descriptor = os.open(self._dir / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
             return file.read(_MOST).decode("utf-8", "replace")
 
     def remove(self, name: str) -> None:
