@@ -2,7 +2,7 @@
 
 import argparse
 
-from loopdeck.cli import here, out
+from loopdeck.cli import here, out, unpriced
 from loopdeck.core.spec import Problem
 from loopdeck.errors import UsageError
 from loopdeck.store import specs
@@ -15,7 +15,8 @@ def run(options: argparse.Namespace) -> int:
     if not names:
         raise UsageError("there are no loops here", where=str(deck.root), remedy="Make one with `loopdeck new NAME`.")
     settings = specs.load_deck(deck.root)
-    problems = {name: specs.load_loop(deck.root, name, deck=settings).problems for name in names}
+    readings = {name: specs.load_loop(deck.root, name, deck=settings) for name in names}
+    problems = {name: (*one.problems, *(unpriced.problems(deck, one.spec) if one.spec else ())) for name, one in readings.items()}
     grave = any(not one.warning for found in problems.values() for one in found)
     if options.json:
         out.document({"loops": [{"loop": name, "problems": [entry(one) for one in found]} for name, found in problems.items()]})

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from loopdeck.cli import here, out
+from loopdeck.cli import here, out, unpriced
 from loopdeck.cli.status import rows
 from loopdeck.deck.decks import LOOK_S, Deck
 from loopdeck.deck.launch import readied, start
@@ -24,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
     once = options.verb == "once"
     names = [options.name] if once else _names(deck, options)
     specs = readied(deck, names)
+    unpriced.refuse(deck, specs)
     started = [start(deck, spec, here.operator(), options.input) for spec in specs]
     if not once and not options.wait:
         _say_started(deck, started, options.json)

@@ -41,7 +41,7 @@ def taken_cost(run: Run) -> int:
 def room(run: Run, rates: Rates | None, input_bound: int, wanted_output: int) -> Room | NoRoom:
     """How much of `wanted_output` fits into every budget beside `input_bound` tokens of input; the output cap is cut to what is left.
 
-    Without `rates` only tokens can be limited.
+    Without `rates` only tokens can be limited; where nothing but the cost is, nothing fits.
     """
     limits = run.settings
     cap = wanted_output
@@ -51,6 +51,8 @@ def room(run: Run, rates: Rates | None, input_bound: int, wanted_output: int) ->
         cap = min(cap, left - input_bound)
         if cap < least:
             return NoRoom("tokens", max(left, 0))
+    if rates is None and limits.max_cost is not None and limits.max_tokens is None:
+        return NoRoom("cost_usd", max(limits.max_cost - taken_cost(run), 0))
     if rates is None:
         return Room(cap, None)
     input_cost = input_bound * rates.dearest_input

@@ -13,7 +13,7 @@ from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
 from loopdeck.core import gate, prompt
 from loopdeck.core.conversation import Part
-from loopdeck.core.loopfile.who import agent_of
+from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
 from loopdeck.runner.record import Record
 from loopdeck.runner.workplace import Workplace
@@ -116,15 +116,8 @@ class Site:
         return self._agent("maker", maker.agent, maker.base_url, "script", maker.script)
 
     def check_agent(self, check: str, rubric: RubricCheck) -> tuple[str, ModelAgent, str]:
-        """Kind, agent and model of a rubric check: its own, else the loop's `models.check`, else the maker's in another session."""
-        kind, model = rubric.agent, rubric.model
-        if not model:
-            routed = self.spec.models.check
-            named = agent_of(routed)
-            kind, model = kind or named or "", routed.partition(":")[2] if named else routed
-        kind = kind or self.spec.maker.agent
-        if not model and kind == self.spec.maker.agent:
-            model = self.record.run.settings.model
+        """Kind, agent and model of a rubric check, whose session is never the maker's."""
+        kind, model = judge_of(self.spec, rubric, self.record.run.settings.model)
         base_url = rubric.base_url or (self.spec.maker.base_url if kind == self.spec.maker.agent else "")
         return kind, self._agent(f"check:{check}", kind, base_url, f"script:{check}", rubric.script), model
 

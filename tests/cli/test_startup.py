@@ -60,13 +60,18 @@ def test_looking_imports_nothing_heavy(busy):
         ["approvals"],
         ["where"],
         ["state", "fixer"],
-        ["check"],
         ["diff", "fixer"],
         ["nudge", "waiting", "a word"],
     ):
         code, names = imported(busy, *args)
         assert code == 0, args
         assert not names & HEAVY, (args, names & HEAVY)
+
+
+def test_linting_loads_a_price_list_and_no_sdk(busy):
+    code, names = imported(busy, "check")
+    assert code == 0
+    assert not names & {"anthropic", "openai", "git", "textual", "rich", "jsonschema"}
 
 
 def test_a_verb_is_not_imported_before_it_is_named():

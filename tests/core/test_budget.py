@@ -63,6 +63,7 @@ def test_input_alone_may_be_too_dear_even_where_output_is_free():
 
 def test_a_model_without_a_price_is_bound_by_tokens_alone():
     assert room(running(max_cost=1, max_tokens=5_000), None, 1_000, 2_000) == Room(2_000, None)
+    assert room(running(max_cost=10**12), None, 1_000, 2_000) == NoRoom("cost_usd", 10**12)
 
 
 def test_what_is_left_is_never_less_than_nothing():
@@ -111,8 +112,11 @@ def test_what_is_granted_fits_and_what_is_denied_does_not(rates, bound, wanted, 
         assert tokens_left is not None
         assert bound + least > tokens_left
         assert said.left == max(0, tokens_left)
+    elif rates is None:
+        assert max_tokens is None
+        assert max_cost is not None
+        assert said.left == max(0, max_cost - cost)
     else:
-        assert rates is not None
         assert cost_left is not None
         assert bound * rates.dearest_input + least * rates.output > cost_left
         assert said.left == max(0, cost_left)

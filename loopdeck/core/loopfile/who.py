@@ -5,7 +5,7 @@ from typing import get_args
 from loopdeck.core import shapes
 from loopdeck.core.loopfile.available import NOT_YET, refuse, warn
 from loopdeck.core.loopfile.remedies import remedies
-from loopdeck.core.spec import TOOL_NAMES, AgentKind, Connector, Maker, Models
+from loopdeck.core.spec import TOOL_NAMES, AgentKind, Connector, LoopSpec, Maker, Models, RubricCheck
 from loopdeck.core.tables import Complaint, Shape, Table, listed, nearest
 
 AGENTS: tuple[AgentKind, ...] = get_args(AgentKind)
@@ -67,6 +67,22 @@ def agent_of(written: str) -> AgentKind | None:
     """The agent of `agent:model`; None if only a model is named."""
     head, colon, _ = written.partition(":")
     return next((agent for agent in AGENTS if colon and agent == head), None)
+
+
+def judge_of(spec: LoopSpec, rubric: RubricCheck, makers_model: str = "") -> tuple[str, str]:
+    """Kind of agent and model of a rubric check: its own, else the loop's `models.check`, else the maker's (in another session).
+
+    `makers_model` is the maker's as it is now, if it is not that of the loop file any more.
+    """
+    kind, model = rubric.agent, rubric.model
+    if not model:
+        routed = spec.models.check
+        named = agent_of(routed)
+        kind, model = kind or named or "", routed.partition(":")[2] if named else routed
+    kind = kind or spec.maker.agent
+    if not model and kind == spec.maker.agent:
+        model = makers_model or spec.maker.model
+    return kind, model
 
 
 def _misspelled(table: Table, role: str, agent: str) -> None:
