@@ -68,7 +68,8 @@ class CleanCheckout:
             # Somebody else wrote the index: it may claim that altered files are as they were. Start from nothing.
             (self.worktree.git_dir / "index").unlink(missing_ok=True)
             _clean(git, kept)
-        git.run("reset", "--hard", "--quiet")
+        # What `reset --hard` does to the files, without the refs that it writes besides.
+        git.run("read-tree", "--reset", "-u", commit)
         differing: tuple[str, ...] = ()
         if base and base != commit:
             known = diff.changed(self.worktree.repo, base, commit) if changes is None else changes
