@@ -63,6 +63,10 @@ def _queued(run: Run, event: ev.RunQueued, stamp: Stamp) -> None:
 
 def _runner(run: Run, event: ev.RunnerStarted, stamp: Stamp) -> None:
     run.pid, run.life = event.pid, event.life
+    run.notices.extend(
+        f"iteration {run.iteration}: the outcome of the model call {call} is not known; its whole bound is charged"
+        for call in run.reserved
+    )
     charge_unsettled(run)
 
 

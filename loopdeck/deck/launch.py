@@ -10,6 +10,7 @@ from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, StoreError, UsageError
 from loopdeck.git.base import resolve_base
+from loopdeck.git.status import is_ignored
 from loopdeck.shipped import prompt_text
 from loopdeck.store import specs
 from loopdeck.store.files import open_private
@@ -25,8 +26,9 @@ class Refused(UsageError):
         self.problems = problems
 
 
-def readied(deck: Deck, loops: list[str], *, unattended: bool = False) -> list[LoopSpec]:
-    """The specs of `loops`, all of them without a problem. Raises Refused before anything is written."""
+def readied(deck: Deck, loops: list[str]) -> list[LoopSpec]:
+    """The specs of `loops`, all of them without a problem. Raises UsageError, before anything is written; Refused for their files."""
+    _keep_out(deck)
     settings = specs.load_deck(deck.root)
     problems: list[Problem] = []
     ready: list[LoopSpec] = []
@@ -39,6 +41,15 @@ def readied(deck: Deck, loops: list[str], *, unattended: bool = False) -> list[L
     if problems or len(ready) != len(loops):
         raise Refused(problems)
     return ready
+
+
+def _keep_out(deck: Deck) -> None:
+    """Refuse a home inside the operator's checkout that git would show there: runs must not be seen in its status."""
+    home, root = deck.home.path, deck.root
+    if home.is_relative_to(root) and not is_ignored(deck.repo, home):
+        what = "the deck's home is inside the checkout, where its files would show up as your changes"
+        remedy = f"Set LOOPDECK_HOME elsewhere, or ignore it: echo '/{home.relative_to(root).parts[0]}/' >> .git/info/exclude"
+        raise UsageError(what, where=str(home), remedy=remedy)
 
 
 def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:

@@ -4,11 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from loopdeck.core.run import Run
 from loopdeck.deck.view import RunView, Seen, view
 from loopdeck.store import lease
 from loopdeck.store.folded import load_run
 from loopdeck.store.layout import RunPaths
+
+_WORDS = 4000
+"""Bytes of the runner's log that are looked at for its last words."""
 
 Condition = Callable[[RunView], bool]
 
@@ -18,7 +23,7 @@ def look(paths: RunPaths) -> RunView:
     # The lease first: a runner that ends between the two looks has written its end by then.
     seen = _seen(paths)
     folded = load_run(paths)
-    return view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage)
+    return _with_last_words(view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
 
 
 class Watch:
@@ -41,7 +46,7 @@ class Watch:
         size = _size(paths)
         if before is None or size != self._sizes[paths]:
             folded = load_run(paths)
-            now = view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage)
+            now = _with_last_words(view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
         else:
             now = view(before.run, seen, str(paths.dir), damage=before.damage)
         self._seen[paths], self._sizes[paths] = now, size
@@ -62,6 +67,17 @@ def _named(run: Run, paths: RunPaths) -> Run:
     if not run.id:
         run.loop, run.id = paths.loop, paths.run
     return run
+
+
+def _with_last_words(one: RunView, paths: RunPaths) -> RunView:
+    """`one`, and if its runner is gone without an end, what that said last: a full disk can't be told in a journal."""
+    if one.reason != "lost" or one.run.status == "ended":
+        return one
+    try:
+        lines = paths.runner_log.read_bytes()[-_WORDS:].decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return one
+    return structs.replace(one, said=" ".join(line.strip() for line in lines[-2:]))
 
 
 def _size(paths: RunPaths) -> int:

@@ -29,7 +29,10 @@ class Seen(Struct, frozen=True):
 
 
 class RunView(Struct, frozen=True):
-    """One run as it is shown. `damage` says what is wrong with its journal, if something is."""
+    """One run as it is shown.
+
+    `damage` says what is wrong with its journal, if something is; `said` are the last words of a runner that is gone.
+    """
 
     run: Run
     status: Status
@@ -37,6 +40,7 @@ class RunView(Struct, frozen=True):
     seen: Seen
     dir: str
     damage: str = ""
+    said: str = ""
 
     @property
     def phase(self) -> Phase | None:
@@ -93,7 +97,8 @@ def waiting_for(one: RunView) -> str:
         case "queued":
             return "waits for a place"
         case "ended" if one.reason == "lost":
-            return "the runner is gone; `loopdeck resume` goes on at its last step"
+            said = f": {one.said}" if one.said else ""
+            return f"the runner is gone{said}; `loopdeck resume` goes on at its last step"
         case "ended":
             return ended_why(run)
         case _:

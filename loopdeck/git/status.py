@@ -5,10 +5,12 @@ Invariant: reading it writes nothing, follows no link and runs nothing; each pat
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from loopdeck.git.repository import Repository
 from loopdeck.git.wrapper import Git
 
 GITLINK: Final = "160000"
@@ -37,6 +39,11 @@ class Status(Struct, frozen=True):
     commit: str
     branch: str
     entries: tuple[Entry, ...]
+
+
+def is_ignored(repo: Repository, folder: Path) -> bool:
+    """True if git would not show what is in `folder`, which may not be there yet, as a change of the operator's checkout."""
+    return repo.operators().run("check-ignore", "--quiet", "--", str(folder / "any"), check=False).code == 0
 
 
 def read(git: Git, paths: Sequence[str] = ()) -> Status:
