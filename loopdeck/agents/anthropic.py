@@ -1,7 +1,11 @@
 """The agent `anthropic`: Claude by the Messages API, with the vendor's own SDK.
 
-Prompts are cached by marks; counts can be had from the provider before a call.
+Prompts are cached by marks. The vendor itself counts a request before a call, if asked; a compatible server is asked for nothing but
+messages, since what it would count binds nobody to what it charges.
 """
+
+import os
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,13 +30,16 @@ class AnthropicAgent(SdkAgent):
 
     def __init__(self, *, base_url: str = "", timeout_s: float = TIMEOUT_S) -> None:
         self._messages = MessagesDialect()
+        self._counts = _is_vendors(base_url or os.environ.get("ANTHROPIC_BASE_URL", ""))
         super().__init__(self._messages, lambda: _connect(base_url, timeout_s))
 
     async def count_input(self, request: ModelRequest) -> int | None:
-        """The provider's own count, and a little more, since it calls its count an estimate.
+        """The vendor's own count, and a little more, since it calls its count an estimate.
 
         None if it can't be had.
         """
+        if not self._counts:
+            return None
         body = encoded(self._messages.count_body, request)
         try:
             counted = msgspec.json.decode(await self._ask("/v1/messages/count_tokens", body, _COUNT_S), type=_Counted)
@@ -42,6 +49,11 @@ class AnthropicAgent(SdkAgent):
         if tokens <= 0:
             return None
         return min(self.input_bound(request), tokens + tokens // 20 + 100)
+
+
+def _is_vendors(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return not url or host == "anthropic.com" or host.endswith(".anthropic.com")
 
 
 def _connect(base_url: str, timeout_s: float) -> Line:

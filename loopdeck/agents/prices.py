@@ -30,15 +30,19 @@ Tiers = tuple[tuple[int, Rates], ...]
 """Rates and the input tokens above which they hold, for the whole call; ascending, the first from 0."""
 
 
-def rates(model: str, provider_hint: str, overrides: Mapping[str, Price], *, now: datetime | None = None) -> Rates | None:
+def rates(
+    model: str, provider_hint: str, overrides: Mapping[str, Price], *, most_input: int | None = None, now: datetime | None = None
+) -> Rates | None:
     """The dearest rates that a call of `model` can be charged at, or None if its price is not known.
 
-    `provider_hint` is an agent's kind, a provider's name, or the address of its API.
+    `provider_hint` is an agent's kind, a provider's name, or the address of its API. `most_input` is the most input tokens that the
+    call can have; what is charged only above that is left out.
     """
     if price := overrides.get(model):
         return _own(price)
     at = now or datetime.now(UTC)
-    found = [one for tiers in _possible(model, provider_hint, at) for _, one in tiers]
+    tiers = [tier for tiers in _possible(model, provider_hint, at) for tier in tiers]
+    found = [one for start, one in tiers if not start or most_input is None or most_input > start]
     if not found:
         return None
     return Rates(

@@ -19,7 +19,6 @@ from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, ModelFai
 from loopdeck.core.decide import MAX_FAILURES, back_off
 from loopdeck.core.findings import Problem
 from loopdeck.core.happening import CallAsked, Role
-from loopdeck.core.prompt import version
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import FREE, Rates, Usage
 from loopdeck.runner.record import Record
@@ -27,19 +26,23 @@ from loopdeck.runner.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who is called: the agent, by its kind, for which role, with the prices of the deck."""
+    """Who is called: the agent, by its kind, for which role, with the prices of the deck; `template` is the version of its prompt."""
 
     kind: str
     agent: ModelAgent
     role: Role
     prices: dict[str, Price]
+    template: str
 
-    def rates(self, model: str) -> Rates | None:
-        """Prices of `model`; a scripted agent without a model is free, an unknown model has none."""
+    def rates(self, model: str, most_input: int) -> Rates | None:
+        """The dearest prices of `model` for a call with at most `most_input` tokens of input.
+
+        A scripted agent without a model is free, an unknown model has none.
+        """
         model = self.agent.priced_as or model
         if self.kind == "scripted" and not model:
             return FREE
-        return prices.rates(model, self.kind, self.prices)
+        return prices.rates(model, self.kind, self.prices, most_input=most_input)
 
     def cost(self, model: str, usage: Usage) -> int | None:
         """Picodollars for `usage`, or None."""
@@ -52,15 +55,13 @@ class Line:
 class Meter:
     """Makes metered calls and writes them into the record."""
 
-    def __init__(self, record: Record, template: Part) -> None:
+    def __init__(self, record: Record) -> None:
         self._record = record
-        self._template = f"{template.source}@{version(template.text)}"
 
     async def call(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
         """One call, once. Raises BudgetSpent (nothing was sent) or ModelFailed (settled)."""
         record = self._record
-        rates = line.rates(request.model)
-        bound, allowed = await self._room(line, request, rates)
+        bound, allowed = await self._room(line, request)
         request = structs.replace(request, max_output=allowed.output_cap)
         call = f"m{record.run.spend.model_calls + len(record.run.reserved) + 1}"
         record.happened(ev.ModelCallReserved(call, line.role, request.model, bound, allowed.output_cap, allowed.cost), durable=True)
@@ -70,7 +71,7 @@ class Meter:
         record.traced(
             tr.PromptSent(
                 record.run.iteration, line.role, call, request.model, notes, len(request.messages),
-                tuple(tool.name for tool in request.tools), request.max_output, template=self._template,
+                tuple(tool.name for tool in request.tools), request.max_output, "fresh", line.template,
             )
         )  # fmt: skip
         begun = time.monotonic()
@@ -101,12 +102,13 @@ class Meter:
                 await asyncio.sleep(wait)
                 self._record.happened(ev.WaitEnded())
 
-    async def _room(self, line: Line, request: ModelRequest, rates: Rates | None) -> tuple[int, Room]:
+    async def _room(self, line: Line, request: ModelRequest) -> tuple[int, Room]:
         """Input bound and room for the call; asks the provider for a tighter count only where the sure bound does not fit."""
         run = self._record.run
         bound = line.agent.input_bound(request)
+        rates = line.rates(request.model, bound)
         allowed = room(run, rates, bound, request.max_output)
-        if isinstance(allowed, NoRoom):
+        if isinstance(allowed, NoRoom) and isinstance(room(run, rates, 0, request.max_output), Room):
             counted = await line.agent.count_input(request)
             if counted is not None and counted < bound:
                 bound = counted

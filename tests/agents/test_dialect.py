@@ -13,12 +13,13 @@ from loopdeck.agents.anthropic_messages import MessagesDialect
 from loopdeck.agents.dialect import PREAMBLE_TOKENS, Dialect, Names, input_bound
 from loopdeck.agents.openai_chat import ChatDialect
 from loopdeck.agents.openai_responses import ResponsesDialect
+from loopdeck.agents.sdk_line import SdkAgent
 from loopdeck.core.conversation import Message, ModelRequest, Part, Text, ToolResult, ToolSchema, ToolUse
 from tests.agents.calls import TOOLS, agent_for, request_for
 from tests.kit.model_dialects import chat_complaint, messages_complaint
 from tests.kit.model_ledger import Ledger
 from tests.kit.model_responses import responses_complaint
-from tests.kit.model_server import Answer, ModelServer, Request, serving
+from tests.kit.model_server import Answer, Request, serving
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=60)
 ARGUMENTS = st.one_of(WORDS, st.dictionaries(st.text("ab", max_size=2), WORDS, max_size=2).map(json.dumps))
@@ -130,20 +131,37 @@ def test_names_that_need_no_change_have_none():
     assert (table.wire("bash"), table.wire("files.read"), table.ours("never_offered")) == ("bash", "files__read", "never_offered")
 
 
-def test_the_server_counts_tokens_when_asked_and_the_figure_has_a_margin():
-    async def go(server: ModelServer):
-        agent = agent_for("messages", server.url)
+@pytest.mark.parametrize("counts", [True, False])
+def test_the_vendor_counts_tokens_when_asked_and_the_figure_has_a_margin(counts, monkeypatch):
+    async def go():
+        # The way to the vendor leads through the server as a proxy.
+        agent = agent_for("messages", "http://api.anthropic.com")
         request = request_for("messages", "word " * 2000)
-        counts = await agent.count_input(request), agent.input_bound(request)
+        said = await agent.count_input(request), agent.input_bound(request)
         await agent.call(request, lambda text: None)
         await agent.close()
-        return counts
+        return said
+
+    with serving(lambda request: Answer(text="ok"), counts=counts) as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        monkeypatch.delenv("NO_PROXY")
+        count, bound = asyncio.run(go())
+        billed = server.ledger.billed()
+        assert (count is not None) is counts
+        assert billed.tokens - billed.output <= (count or bound) <= bound
+
+
+@pytest.mark.parametrize("path", ["", "/v1"])
+def test_a_server_that_is_not_the_vendors_is_asked_for_nothing_but_messages(path, monkeypatch):
+    async def go(agent: SdkAgent):
+        count = await agent.count_input(request_for("messages"))
+        await agent.close()
+        return count
 
     with serving(lambda request: Answer(text="ok")) as server:
-        count, bound = asyncio.run(go(server))
-        billed = server.ledger.billed()
-        assert count is not None
-        assert billed.tokens - billed.output <= count < bound
-    with serving(lambda request: Answer(text="ok"), counts=False) as server:
-        count, bound = asyncio.run(go(server))
-        assert count is None
+        connections: list[int] = []
+        server.on_connection = connections.append
+        assert asyncio.run(go(agent_for("messages", f"{server.url}{path}"))) is None
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        assert asyncio.run(go(agent_for("messages", ""))) is None
+    assert connections == []
