@@ -18,6 +18,8 @@ MOST_FINDINGS = 40
 """Findings told with code and evidence; of the rest there is a line each, so that none is missing."""
 MOST_OF_REST = 120
 MOST_EVIDENCE = 1500
+ROLE = "role"
+"""The part that a template makes."""
 _REMEMBERED = 10
 """Earlier iterations that a lean prompt still names, a line each."""
 
@@ -27,6 +29,11 @@ def version(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
 
 
+def versioned(template: Part) -> str:
+    """A template's name with its version."""
+    return f"{template.source}@{version(template.text)}"
+
+
 def system_parts(spec: LoopSpec, template: Part, system: str, skills: Mapping[str, str], models_note: str = "") -> tuple[Part, ...]:
     """The steady part: the role's template, the operator's own system text, skills, goal, and what will grade the work.
 
@@ -34,7 +41,7 @@ def system_parts(spec: LoopSpec, template: Part, system: str, skills: Mapping[st
     of each skill to its one-line description; the texts are read on demand.
     """
     protect = ", ".join(spec.workspace.protect) or "none"
-    role = Part("role", Template(template.text).safe_substitute(protect=protect, loop=spec.name), template.source, stable=True)
+    role = Part(ROLE, Template(template.text).safe_substitute(protect=protect, loop=spec.name), template.source, stable=True)
     parts = [role]
     if system.lstrip().startswith("<!-- replace -->"):
         parts = [Part("system", system.split("-->", 1)[1].strip(), spec.maker.system, stable=True)]

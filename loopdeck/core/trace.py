@@ -24,7 +24,11 @@ class PartNote(Struct, frozen=True, omit_defaults=True):
 
 
 class PromptSent(Happening, frozen=True):
-    """A model call's prompt, part by part. `messages` counts the conversation's messages, `template` names the prompt's version."""
+    """A model call's prompt, part by part.
+
+    `messages` counts the conversation's messages, `template` names the prompt's version. `history` is what the iteration began with:
+    `fresh` is nothing but the prompt.
+    """
 
     iteration: int
     role: Role
@@ -34,7 +38,7 @@ class PromptSent(Happening, frozen=True):
     messages: int
     tools: tuple[str, ...] = ()
     max_output: int = 0
-    history: str = "fresh"
+    history: str = ""
     template: str = ""
 
 

@@ -9,9 +9,9 @@ from loopdeck.checks.grading import broken
 from loopdeck.checks.port import CheckContext
 from loopdeck.checks.registry import make_check
 from loopdeck.core import events as ev
-from loopdeck.core import harness
+from loopdeck.core import harness, prompt
 from loopdeck.core import trace as tr
-from loopdeck.core.conversation import AskModel, BudgetSpent, ModelFailed, ModelReply, ModelRequest
+from loopdeck.core.conversation import AskModel, BudgetSpent, ModelFailed, ModelReply, ModelRequest, Part, Text
 from loopdeck.core.findings import Finding, Verdict, counted
 from loopdeck.core.spec import CheckSpec
 from loopdeck.runner.metered import Line, Meter
@@ -87,12 +87,18 @@ class Grading:
         if spec.rubric is None:
             return None
         kind, agent, model = self._site.check_agent(spec.name, spec.rubric)
-        line = Line(kind, agent, "check", self._site.prices)
 
         async def ask(request: ModelRequest) -> ModelReply:
-            return await self._meter.patiently(line, structs.replace(request, model=request.model or model), request.system)
+            line = Line(kind, agent, "check", self._site.prices, prompt.versioned(request.system[0]))
+            return await self._meter.patiently(line, structs.replace(request, model=request.model or model), _parts(request))
 
         return ask
+
+
+def _parts(request: ModelRequest) -> tuple[Part, ...]:
+    """All that a grader is told: its template, the work, and where its answer could not be taken what followed."""
+    told = (block.text for message in request.messages for block in message.blocks if isinstance(block, Text))
+    return (*request.system, *(Part(f"message {number}", text, request.system[0].source) for number, text in enumerate(told, 1)))
 
 
 def _slim(one: Finding) -> Finding:

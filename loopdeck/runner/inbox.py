@@ -3,8 +3,9 @@
 import msgspec
 
 from loopdeck.core import events as ev
-from loopdeck.core.commands import Command
+from loopdeck.core.commands import Command, Resume
 from loopdeck.core.hand import answer
+from loopdeck.errors import StoreError
 from loopdeck.runner.record import Record
 from loopdeck.store.inbox import Inbox
 from loopdeck.store.state import LoopState
@@ -30,6 +31,10 @@ class Hand:
                 if run.status != "ended":
                     self._record.happened(ev.CommandTaken(name, "unknown", refused=f"not a command: {error}"))
                 continue
-            settled = self._state.read().hash if run.asking == "state" else ""
+            try:
+                settled = self._state.read().hash if run.asking == "state" and isinstance(command, Resume) else ""
+            except StoreError as error:
+                self._record.happened(ev.CommandTaken(name, "resume", command.by, error.what))
+                continue
             for event in answer(run, name, command, settled):
                 self._record.happened(event, durable=True)

@@ -33,7 +33,7 @@ class Life:
         self._record: Record = site.record
         self._hand = hand
         self._places = places
-        self._meter = Meter(site.record, site.template)
+        self._meter = Meter(site.record)
         self._made: Making | None = None
         self._graded: Grading | None = None
         self._remembering = Remembering(site)

@@ -27,9 +27,11 @@ class Making:
     def __init__(self, site: Site, meter: Meter) -> None:
         self._site = site
         self._record: Record = site.record
-        self._line = Line(site.spec.maker.agent, site.maker_agent(), "maker", site.prices)
         self._meter = meter
         self._system: tuple[Part, ...] = site.system_parts()
+        first = self._system[0]
+        template = prompt.versioned(site.template if first.name == prompt.ROLE else first)
+        self._line = Line(site.spec.maker.agent, site.maker_agent(), "maker", site.prices, template)
         self._tools = tools.schemas(site.tool_names())
         self._talk: Talk | None = None
         self._iteration = 0

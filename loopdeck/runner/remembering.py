@@ -12,7 +12,7 @@ from loopdeck.core.prompt import findings_text
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
 from loopdeck.store.loopfolder import FINDINGS, REPORT, STATE, LoopFolder
-from loopdeck.store.state import StateClash
+from loopdeck.store.state import StateClash, StateTooLarge
 
 
 class Remembering:
@@ -27,7 +27,7 @@ class Remembering:
         record, run = self._record, self._record.run
         state = self._site.state.read()
         base = record.keep_text(state.text)
-        # First shown, then said: a life that dies in between shows it anew, and never takes an old copy for the maker's word on this one.
+        # First shown, then said: a life that dies in between shows it anew, and takes no old copy for the maker's word on it.
         folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
         folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")
@@ -38,11 +38,15 @@ class Remembering:
         """Merge and write the state, and close the iteration; or say that it clashes."""
         record, run = self._record, self._record.run
         store = self._site.state
-        now = store.read()
         base = memory.without_block(self._site.state_text)
         mine = memory.without_block(LoopFolder(self._site.workplace.path).read(STATE) or base)
-        theirs = memory.without_block(now.text)
         note = f"{run.id}-i{run.iteration}"
+        try:
+            now = store.read()
+        except StateTooLarge:
+            self._clash(mine, note)
+            return
+        theirs = memory.without_block(now.text)
         told = ""
         if memory.size(mine) > memory.MOST:
             told = self._put_aside(mine, note)
@@ -50,8 +54,7 @@ class Remembering:
         merged = theirs if run.state_settled else merge3(base, mine, theirs)
         # What both added may be too much together: which of it is to stay, a person must say as well.
         if isinstance(merged, Conflict) or memory.size(merged) > memory.MOST:
-            kept = store.keep_version(mine, "maker", note)
-            record.happened(ev.StateClashed(record.keep_text(mine), kept), durable=True)
+            self._clash(mine, note)
             return
         try:
             if merged != theirs:
@@ -71,6 +74,11 @@ class Remembering:
         record.seal()
         # Not made durable by itself: the next reservation, pause or end is, before anything irreversible comes of it.
         record.happened(finished)
+
+    def _clash(self, mine: str, note: str) -> None:
+        """Keep the maker's version, and leave it to a person what the state is to be."""
+        kept = self._site.state.keep_version(mine, "maker", note)
+        self._record.happened(ev.StateClashed(self._record.keep_text(mine), kept), durable=True)
 
     def _put_aside(self, mine: str, note: str) -> str:
         """Keep a state of the maker's that is too large beside the one that holds; returns what the maker is told of it."""
