@@ -4,7 +4,7 @@ import os
 import signal
 
 from tests.cli.loops import loop, turn
-from tests.kit.repos import git, status
+from tests.kit.repos import git
 
 QUICK = loop("quick", [turn("Done.")])
 SLOW = loop("slow", [turn("Thinking.", delay_s=30)])
@@ -12,17 +12,17 @@ SLOW = loop("slow", [turn("Thinking.", delay_s=30)])
 
 def test_a_home_inside_the_checkout_is_refused_unless_git_ignores_it(front):
     door = front(QUICK)
-    before = status(door.repo)
+    before = git(door.repo, "status", "--porcelain")
     inside = {"LOOPDECK_HOME": str(door.repo / "lh")}
     refused = door.run("start", "quick", env=inside)
     assert refused.code == 2
     assert ".git/info/exclude" in refused.err
-    assert status(door.repo) == before
+    assert git(door.repo, "status", "--porcelain") == before
     assert not (door.repo / "lh").exists()
     (door.repo / ".git/info").mkdir(exist_ok=True)
     (door.repo / ".git/info/exclude").write_text("/lh/\n")
     assert door.run("start", "quick", "--wait", env=inside).code == 0
-    assert status(door.repo) == before
+    assert git(door.repo, "status", "--porcelain") == before
 
 
 def test_a_model_call_under_way_when_the_runner_died_is_told_and_charged(front):
