@@ -9,9 +9,7 @@ switched off by name, because a maker's `.gitattributes` could call them on file
 import contextlib
 import os
 import re
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,6 +84,15 @@ class Output(Struct, frozen=True):
         lines = os.fsdecode(self.stderr).strip().splitlines()
         said = [line for line in lines if line.startswith(("fatal: ", "error: "))] or lines
         return re.sub(r"^(fatal|error): ", "", said[-1]) if said else f"git ended with {self.code} and said nothing"
+
+
+class _Process(subprocess.Popen[bytes]):
+    """A git under way."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        # `communicate` waits with what is left of its timeout once all output has been read, so the end is near. With a timeout the
+        # standard library would sleep between looks, which doubles what a short git takes.
+        return super().wait()
 
 
 class Git:
@@ -169,29 +176,26 @@ class Git:
         return WorkspaceError(f"git {args[0]}: {output.complaint}", where=str(self.work_tree or self.git_dir), remedy=remedy)
 
     def _once(self, args: Sequence[str], stdin: bytes, env: Mapping[str, str] | None) -> Output:
-        process = self._spawn(args, subprocess.PIPE, env)
-        # A timer, because waiting with a timeout is a loop of sleeps in the standard library, which doubles what a short git takes.
-        watchdog = threading.Timer(LIMIT_S, process.kill)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            stdout, stderr = process.communicate(stdin)
-        finally:
-            overdue = not watchdog.is_alive()
-            watchdog.cancel()
-        if overdue and process.returncode == -signal.SIGKILL:
-            raise WorkspaceError(
-                f"git {args[0]} did not end within {LIMIT_S:.0f} s",
-                where=str(self._cwd()),
-                remedy="Is the disk slow? Or is there a pipe in the place of a file, such as .gitignore?",
-            )
+        with self._spawn(args, subprocess.PIPE, env) as process:
+            try:
+                stdout, stderr = process.communicate(stdin, LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise WorkspaceError(
+                    f"git {args[0]} did not end within {LIMIT_S:.0f} s",
+                    where=str(self._cwd()),
+                    remedy="Is the disk slow? Or is there a pipe in the place of a file, such as .gitignore?",
+                ) from None
+            except BaseException:
+                process.kill()
+                raise
         return Output(process.returncode, stdout, stderr)
 
     def _spawn(
         self, args: Sequence[str], stdin: int, env: Mapping[str, str] | None = None, stderr: int = subprocess.PIPE
     ) -> "subprocess.Popen[bytes]":
         try:
-            return subprocess.Popen(
+            return _Process(
                 self.argv(args),
                 cwd=self._cwd(),
                 env=self.environment() | dict(env or {}),
