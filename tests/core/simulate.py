@@ -17,7 +17,7 @@ from loopdeck.core.decide import decide
 from loopdeck.core.happening import Settings
 from loopdeck.core.run import Run
 from loopdeck.core.spec import CheckSpec, LoopSpec
-from loopdeck.core.usage import Rates, Usage
+from loopdeck.core.usage import FREE, Rates, Usage
 from tests.core.actors import Checks, Maker, People, Provider
 from tests.core.make import check, frozen, loop
 from tests.core.weather import CALM, WEATHERS, Weather
@@ -42,7 +42,7 @@ class World:
     spec: LoopSpec
     rng: random.Random
     weather: Weather = CALM
-    rates: Rates | None = None
+    rates: Rates | None = FREE
     run: Run = field(default_factory=Run)
     entries: list[tuple[ev.AnyEvent, fold.Stamp]] = field(default_factory=list)
     served: Usage = field(default_factory=Usage)
