@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> int:
     names = [options.name] if once else _names(deck, options)
     specs = readied(deck, names)
     unpriced.refuse(deck, specs)
+    for name in _at_work(deck, names):
+        out.warn(f"{name} has a run that goes on; both will read and write its one state")
     started = [start(deck, spec, here.operator(), options.input) for spec in specs]
     if not once and not options.wait:
         _say_started(deck, started, options.json)
@@ -43,6 +45,12 @@ def _names(deck: Deck, options: argparse.Namespace) -> list[str]:
         remedy = "Make one with `loopdeck new NAME`." if not deck.loops() else f"Loops here: {', '.join(deck.loops())}."
         raise UsageError("there is nothing to start" if options.all else "which loop?", remedy=remedy)
     return names
+
+
+def _at_work(deck: Deck, names: list[str]) -> list[str]:
+    """Those of the loops that have a run at work."""
+    newest = [deck.home.runs_of(name)[-1:] for name in names]
+    return [paths.loop for each in newest for paths in each if deck.view(paths).live]
 
 
 def _say_started(deck: Deck, started: list[RunPaths], as_json: bool) -> None:

@@ -53,3 +53,13 @@ def test_the_last_words_of_a_runner_are_passed_on(front):
     why = door.entry("slow")["why"]
     assert "No space left on device" in why
     assert "loopdeck resume" in why
+
+
+def test_starting_a_loop_that_is_at_work_warns(front):
+    door = front(SLOW)
+    door.ok("start", "slow")
+    door.at_work("slow")
+    said = door.run("start", "slow", "--json")
+    assert said.code == 0
+    assert len(said.json["started"]) == 1
+    assert "slow has a run that goes on" in said.err
