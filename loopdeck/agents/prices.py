@@ -8,7 +8,7 @@ picodollar a token.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -78,19 +78,35 @@ def _own(price: Price) -> Rates:
     )
 
 
-def _possible(model: str, hint: str, at: datetime) -> list[Tiers]:
+def _possible(model: str, hint: str, at: datetime) -> Sequence[Tiers]:
     """The prices of `model` at `at`, then all others that may hold before a call begun now is settled. Empty if any is unknown."""
-    found = _found(model, hint)
-    if found is None:
-        return []
+    always = _always(model, hint)
+    if always is not None:
+        return always
     from genai_prices.types import ModelPrice, TimeOfDateConstraint
 
-    current = [found.get_prices(at)]
-    if not isinstance(found.prices, ModelPrice):
-        current.append(found.get_prices(at + timedelta(days=1)))
-        current += [one.prices for one in found.prices if isinstance(one.constraint, TimeOfDateConstraint)]
-    tiers = [_tiers(price) for price in current]
-    return [] if () in tiers else tiers
+    found = _found(model, hint)
+    assert found is not None
+    assert not isinstance(found.prices, ModelPrice)
+    current = [found.get_prices(at), found.get_prices(at + timedelta(days=1))]
+    current += [one.prices for one in found.prices if isinstance(one.constraint, TimeOfDateConstraint)]
+    return _all_known(current)
+
+
+@cache
+def _always(model: str, hint: str) -> Sequence[Tiers] | None:
+    """The prices of `model` where they depend on no clock; None if they do."""
+    found = _found(model, hint)
+    if found is None:
+        return ()
+    from genai_prices.types import ModelPrice
+
+    return _all_known([found.prices]) if isinstance(found.prices, ModelPrice) else None
+
+
+def _all_known(prices: "Sequence[ModelPrice]") -> Sequence[Tiers]:
+    tiers = tuple(_tiers(price) for price in prices)
+    return () if () in tiers else tiers
 
 
 @cache

@@ -9,9 +9,12 @@ from typing import Literal
 
 Better = Literal["lower", "higher"]
 
+summary: list[str] = []
+"""A line for each goal measured in this process, in the order they were."""
 
-def goal(number: int, name: str, measured: float, minimum: float, extreme: float, better: Better = "lower") -> None:
-    """Print a line for goal `number` and fail if `measured` misses `minimum`.
+
+def goal(number: int | str, name: str, measured: float, minimum: float, extreme: float, better: Better = "lower") -> None:
+    """Print a line for goal `number` (a letter for those outside the table) and fail if `measured` misses `minimum`.
 
     The distance is how far it is from the extreme: 0 % is reached or passed, 100 % stands just on the minimum.
     """
@@ -20,11 +23,13 @@ def goal(number: int, name: str, measured: float, minimum: float, extreme: float
     short = (measured - extreme) if better == "lower" else (extreme - measured)
     distance = max(0.0, short / span) if span else float(short > 0)
     sign = "<=" if better == "lower" else ">="
-    # The figures are the very output of a bench.
-    print(  # noqa: T201
-        f"\ngoal {number:>2} {name}: {measured:.4g} (minimum {sign} {minimum:g}, extreme {sign} {extreme:g}, "
+    line = (
+        f"goal {number:>2} {name}: {measured:.4g} (minimum {sign} {minimum:g}, extreme {sign} {extreme:g}, "
         f"{distance:.0%} of the way back from the extreme to the minimum) {'met' if met else 'MISSED'}"
     )
+    summary.append(line)
+    # The figures are the very output of a bench.
+    print(f"\n{line}")  # noqa: T201
     assert met, f"goal {number} {name}: {measured:.4g} is not {sign} {minimum:g}"
 
 
