@@ -29,6 +29,11 @@ class Skill(Struct, frozen=True):
     path: str
     text: str
 
+    @property
+    def whole(self) -> str:
+        """The skill as it is frozen: name and description, a plain line each, above its text."""
+        return f"---\nname: {self.name}\ndescription: {' '.join(self.description.split())}\n---\n{self.text}"
+
 
 class Skills(Struct, frozen=True):
     """All skills by name, and what is wrong with the others, by the name of their folder."""

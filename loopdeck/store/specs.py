@@ -154,7 +154,7 @@ def _problems(root: Path, name: str, use: Use, skills: Skills) -> list[Problem]:
 def _skill(skills: Skills, use: Use) -> str | Problem:
     name = use.key.partition(":")[2]
     if name in skills.found:
-        return skills.found[name].text
+        return skills.found[name].whole
     if name in skills.broken:
         problem = skills.broken[name]
         return Problem(problem.file, problem.line, f"skill {name!r}: {problem.what}", problem.remedy)

@@ -339,7 +339,7 @@ def test_what_a_loop_stands_on_is_gathered_by_key(root):
         "rubric:rubric": "1. It is so.",
         "script:rubric": SCRIPT,
         "schema:schema": "{}",
-        "skill:good": "Do it.",
+        "skill:good": "---\nname: good\ndescription: When to use it.\n---\nDo it.",
     }
     (root / "schemas/s.json").unlink()
     with pytest.raises(UsageError, match=r"schemas/s\.json: is not there"):
