@@ -8,18 +8,22 @@ import re
 import signal
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from loopdeck.checks.grading import MOST_FINDINGS, broken, capped, found, graded, timed, with_snippet
 from loopdeck.checks.locations import parse
 from loopdeck.checks.output import head, plain, tail
 from loopdeck.checks.places import Place
 from loopdeck.checks.port import CheckContext
 from loopdeck.checks.reading import Checkout
-from loopdeck.core.findings import Evidence, Finding, Outcome, Verdict
+from loopdeck.core.findings import Evidence, Finding, Outcome, Verdict, fingerprint
 from loopdeck.core.spec import CheckSpec
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox.port import Command, Finished
 
 LONGEST_EVIDENCE = 1500
+_LAST_LINES = 5
+"""Lines at the end of an output that stand for its reason where it names no place: a build tool's own last word is always the same."""
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _BY_SIGNAL = 128
@@ -53,10 +57,17 @@ async def run_command(spec: CheckSpec, context: CheckContext) -> tuple[Verdict, 
     if outcome == "failed":
         findings.extend(_complaints(spec, parse(text), Checkout(context.checkout)))
     if not findings:
-        message = f"`{spec.run}` ended with exit code {finished.exit_code}" + ("" if text.strip() else " and said nothing")
-        findings = [found(spec, message, evidence=tail(text, LONGEST_EVIDENCE))]
+        findings = [_unplaced(spec, finished, text)]
     verdict = graded(spec, "command", capped(spec, findings), evidence, outcome=outcome)
     return timed(verdict, finished.seconds), finished.output
+
+
+def _unplaced(spec: CheckSpec, finished: Finished, text: str) -> Finding:
+    """The complaint of a program that names no place. What it said last tells one reason from another."""
+    last = [line.strip() for line in text.splitlines() if line.strip()][-_LAST_LINES:]
+    message = f"`{spec.run}` ended with exit code {finished.exit_code}" + (f": {last[-1]}" if last else " and said nothing")
+    one = found(spec, message, evidence=tail(text, LONGEST_EVIDENCE))
+    return structs.replace(one, fingerprint=fingerprint(one.check, one.criterion, "", "\n".join([spec.run, *last])))
 
 
 def _ending(spec: CheckSpec, finished: Finished) -> str:
