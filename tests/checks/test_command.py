@@ -101,6 +101,21 @@ def test_output_without_a_place_is_one_finding_with_its_end(tmp_path) -> None:
     assert len(said.evidence.tail) <= 2010
 
 
+@pytest.mark.req("S2-092", "S2-094")
+def test_output_without_a_place_is_told_by_its_last_words(tmp_path) -> None:
+    def mark(said: str, folder: str = "a") -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        run = "cat said.txt; pwd; echo 'make: *** [Makefile:2: all] Error 1'; false"
+        write(tmp_path / folder, {"said.txt": f"building\n{said}\n"})
+        [found] = verdict(command(run), context(tmp_path / folder)).findings
+        assert "Error 1" in found.message
+        return found.fingerprint
+
+    assert mark("no rule for apples") != mark("no rule for bread")
+    assert mark("no rule for apples after 3.1 s") == mark("no rule for apples after 14.7 s")
+    assert mark("no rule for apples\n\n") == mark("no rule for apples")
+
+
 def test_a_silent_failure_says_so(tmp_path) -> None:
     (one,) = verdict(command("exit 4"), context(tmp_path)).findings
     assert "exit code 4 and said nothing" in one.message
