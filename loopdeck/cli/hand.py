@@ -26,13 +26,14 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"the run has ended: {one.reason}", where=one.run.id, remedy="Start another with `loopdeck start`.")
     command = _command(options, one, here.operator())
     if isinstance(command, cmd.Resume) and not one.live and not _stands_still(one):
-        return _revived(deck, paths, options.json)
+        _say(_awake(deck, paths), options.json)
+        return 0
     name = deck.send(paths, command)
     if not one.live:
         if not isinstance(command, cmd.Resume | cmd.Kill):
             out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on, and takes this up first")
             return 0
-        launch(paths)
+        _awake(deck, paths)
     return _taken(deck, paths, name, command, one, options.json)
 
 
@@ -42,14 +43,25 @@ def _stands_still(one: RunView) -> bool:
     return run.status == "paused" or bool(run.pause_wanted or run.hold) or run.asking == "state"
 
 
-def _revived(deck: Deck, paths: RunPaths, as_json: bool) -> int:
-    """Start a runner on a run that has lost its own, and wait until it is there."""
-    launch(paths)
-    now = deck.wait_until(paths, lambda seen: seen.live or seen.run.status == "ended", PATIENCE_S)
-    if now is None:
-        raise LoopdeckError("its runner did not start", where=paths.run, remedy=f"{paths.runner_log} may say why.")
-    _say(now, as_json)
-    return 0
+def _awake(deck: Deck, paths: RunPaths) -> RunView:
+    """Start a runner on a run that has lost its own, and wait until it is there. Raises LoopdeckError with its last words."""
+    runner = launch(paths)
+    now = deck.wait_until(paths, lambda seen: _there(seen) or runner.poll() is not None, PATIENCE_S)
+    if now is None or not _there(now):
+        raise LoopdeckError(f"its runner did not start{_last_words(paths)}", where=paths.run, remedy=f"See {paths.runner_log}.")
+    return now
+
+
+def _there(seen: RunView) -> bool:
+    return seen.live or seen.run.status == "ended"
+
+
+def _last_words(paths: RunPaths) -> str:
+    try:
+        said = paths.runner_log.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return ": " + " ".join(line.strip() for line in said[-2:]) if said else ""
 
 
 def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:

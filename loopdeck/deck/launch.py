@@ -71,11 +71,11 @@ def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:
     return paths
 
 
-def launch(paths: RunPaths) -> None:
+def launch(paths: RunPaths) -> "subprocess.Popen[bytes]":
     """Start a runner on the run, detached: it outlives this process and its terminal. Raises StoreError."""
     try:
         with os.fdopen(open_private(paths.runner_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
-            subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "loopdeck.runner", str(paths.dir)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True,
             )  # fmt: skip

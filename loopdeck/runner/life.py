@@ -42,6 +42,8 @@ class Life:
 
     async def live(self) -> None:
         """Until the run has ended. Raises only what is our own bug."""
+        if self._record.run.status not in ("queued", "ended"):
+            self._places.claim()
         while True:
             self._hand.take()
             step = decide(self._record.run, self._site.spec)

@@ -24,6 +24,11 @@ class Places:
             if self._slot is None:
                 await asyncio.sleep(LOOK_S)
 
+    def claim(self) -> None:
+        """Take one if there is one. A run that is resumed goes on without, but where it can it counts."""
+        if self._slot is None:
+            self._slot = self._pool.try_take(self._limit)
+
     def release(self) -> None:
         """Give it back."""
         if self._slot is not None:
