@@ -73,4 +73,4 @@ def _connect(base_url: str, timeout_s: float) -> Line:
         timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S),
         open_telemetry=False,
     )
-    return Line(client, anthropic)
+    return Line(client, anthropic, key.source)

@@ -44,8 +44,8 @@ _BY_MESSAGE: tuple[tuple[str, FailureKind], ...] = (
 """The few phrases of a message that are taken for facts: messages quote what we sent, and advertise (rate limits name billing)."""
 
 
-def from_status(status: int, headers: Mapping[str, str], body: object) -> ModelFailed:
-    """A status other than 200. `body` is the decoded JSON, or whatever else came."""
+def from_status(status: int, headers: Mapping[str, str], body: object, key_from: str = "") -> ModelFailed:
+    """A status other than 200. `body` is the decoded JSON, or whatever else came; `key_from` says where the key was found."""
     word, message = _said(body)
     text = f"{status} {word}: {message}" if word else f"{status}: {message or 'no explanation'}"
     kind: FailureKind = _BY_STATUS.get(status, "server" if status >= 500 else "request")
@@ -53,7 +53,10 @@ def from_status(status: int, headers: Mapping[str, str], body: object) -> ModelF
     kind = next((one for one in told if one is not None and one in _REFINES.get(kind, ())), kind)
     if kind == "rate_limit" and headers.get("x-should-retry") == "false":
         kind = "request"
-    return ModelFailed(kind, text[:2000], retry_after=retry_after(headers, time.time()), maybe_charged=status in _ANSWER_LOST)
+    text = text[:2000]
+    if key_from and status in (401, 403):
+        text += f" (the key is that of {key_from}: put one there that the provider takes, then start again)"
+    return ModelFailed(kind, text, retry_after=retry_after(headers, time.time()), maybe_charged=status in _ANSWER_LOST)
 
 
 def from_event(word: str, message: str, *, started: bool) -> ModelFailed:

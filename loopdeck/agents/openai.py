@@ -49,4 +49,4 @@ def _connect(base_url: str, timeout_s: float) -> Line:
         max_retries=0,
         timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S),
     )
-    return Line(client, openai)
+    return Line(client, openai, key.source)

@@ -57,13 +57,14 @@ class Response(Protocol):
 
 @dataclass(frozen=True)
 class Line:
-    """An open SDK: its client, and the module that holds its errors.
+    """An open SDK: its client, the module that holds its errors, and where the key was found.
 
     Both SDKs were made by one generator and look alike.
     """
 
     client: Any
     errors: Any
+    key_from: str
 
 
 class SdkAgent:
@@ -140,7 +141,7 @@ class SdkAgent:
             response: Response = await line.client.post(path, content=body, cast_to=httpx2.Response, stream=stream, options=options)
             return response
         except line.errors.APIStatusError as error:
-            raise failures.from_status(error.status_code, error.response.headers, error.body) from error
+            raise failures.from_status(error.status_code, error.response.headers, error.body, line.key_from) from error
         except line.errors.APIConnectionError as error:
             cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
             raise failures.from_transport(cause, answered=False) from error
