@@ -267,7 +267,7 @@ def test_a_folder_in_the_way_of_the_worktree(front):
     door: Seat = front(
         fixer(workspace={"setup": "sleep 0.1"}),
         {".loopdeck/deck.toml": "[deck]\nmax_runs = 1\n"},
-        loop("first", [turn("d", delay_s=3)]),
+        loop("first", [turn("d", delay_s=60)]),
     )
     door.ok("start", "first")
     door.at_work("first")
@@ -276,6 +276,7 @@ def test_a_folder_in_the_way_of_the_worktree(front):
     path = door.deck.home.worktree("fixer", door.folded("fixer").id)
     path.mkdir(parents=True)
     (path / "precious.txt").write_text("mine")
+    door.ok("kill", "first")
     entry = door.until_ended("fixer")
     assert entry["reason"] == "error"
     assert str(path) in entry["why"]
