@@ -244,11 +244,13 @@ def _skipped(run: Run, event: ev.CheckSkipped, stamp: Stamp) -> None:
 
 def _iteration_finished(run: Run, event: ev.IterationFinished, stamp: Stamp) -> None:
     run.phase = "deciding"
-    run.findings = tuple(found for verdict in run.verdicts for found in verdict.findings)
+    found = tuple(one for verdict in run.verdicts for one in verdict.findings)
+    # What a check that was not run this time had found stays open until it says otherwise.
+    run.findings = (*found, *(one for one in run.findings if one.check in run.skipped))
     now = run.iterations[-1]
     now.score, now.passed, now.signals = event.score, event.passed, event.signals
     now.floor = event.floor
-    now.fingerprints = tuple(sorted(found.fingerprint for found in run.findings))
+    now.fingerprints = tuple(sorted(one.fingerprint for one in found))
     now.seconds = stamp.clock - now.clock_start
 
 

@@ -373,3 +373,19 @@ def test_an_event_of_an_older_epoch_is_ignored_even_where_it_would_be_forbidden(
     before = fold(story.entries)
     apply(story.run, ev.RunQueued("x", "y", story.run.settings, "", "", ""), Stamp("late", 99.0, 1))
     assert story.run == before
+
+
+# Findings
+
+
+@pytest.mark.req("S0-11")
+def test_what_a_check_found_stays_open_while_that_check_waits_for_the_others():
+    story = Story(loop(check("tests"), check("rubric", rubric=True))).begun().iteration().reply().made()
+    story.judged(verdict("tests"), verdict("rubric", "failed", "no reason given")).finished()
+    kept = [one for one in story.run.findings if one.check == "rubric"]
+    assert len(kept) == 1
+    story.iteration().reply().made().judged(verdict("tests", "failed", "it broke"))
+    story.tell(ev.CheckSkipped("rubric", "waits for tests")).finished()
+    assert [one.check for one in story.run.findings] == ["tests", "rubric"]
+    assert story.run.findings[1] == kept[0]
+    assert len(story.run.iterations[-1].fingerprints) == 1
