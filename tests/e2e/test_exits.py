@@ -62,7 +62,7 @@ def test_an_edit_of_the_loop_file_counts_from_the_next_run(front):
     door: Seat = front(
         loop(
             "fixed",
-            rounds(turn("w", write("a", "1"), delay_s=0.6), turn("w", write("a", "2"), delay_s=0.3)),
+            rounds(turn("w", write("a", "1"), delay_s=3), turn("w", write("a", "2"), delay_s=0.3)),
             checks=NEVER,
             end={"max_iterations": 2},
         )

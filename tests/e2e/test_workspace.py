@@ -340,7 +340,7 @@ def test_a_worktree_deleted_while_it_runs_ends_the_run_and_is_named(front):
     door: Seat = front(
         loop(
             "gone",
-            [bash("echo hello", delay_s=0.5), turn("d", delay_s=0.5), turn("d", iteration=2)],
+            [bash("echo hello", delay_s=1.5), turn("d", delay_s=0.5), turn("d", iteration=2)],
             checks=[{"run": "true"}],
             gates=OPEN,
         )
