@@ -134,9 +134,10 @@ def test_every_mark_of_unicode_is_known():
 
 def test_a_megabyte_takes_no_time_worth_naming():
     for text in ("plain words " * 90_000, "\x1b[31mred\x1b[0m " * 70_000, "漢字かな" * 250_000, "a\u0301" * 500_000):
-        before = time.perf_counter()
+        before = time.process_time()
         clean(text)
-        assert time.perf_counter() - before < 0.5
+        # A tenth of it on a quiet machine; what is not linear takes minutes.
+        assert time.process_time() - before < 3
 
 
 @pytest.mark.parametrize(
