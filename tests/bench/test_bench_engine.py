@@ -64,9 +64,8 @@ def test_an_iteration(tmp_path):
                 for part, first, last in PHASES
             )
             say(f"an iteration with {what}: {best:.0f} ms ({', '.join(parts)} ms), as long as {best / unit:.0f} bare gits")
-            say(
-                f"medians of three runs {', '.join(f'{one[0]:.0f}' for one in rounds)} ms; from outside, with verb, start and end {wall:.0f} ms"
-            )
+            medians = ", ".join(f"{one[0]:.0f}" for one in rounds)
+            say(f"medians of three runs {medians} ms; from outside, with verb, start and end {wall:.0f} ms")
             goal("E", f"engine overhead an iteration, {what}, ms", best, 50, 20)
 
 
