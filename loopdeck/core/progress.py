@@ -48,14 +48,17 @@ def same_findings(rounds: Rounds, base_digest: str) -> tuple[int, str]:
 
 def plateau(rounds: Rounds, base_digest: str) -> tuple[int, str]:
     """No better score than before, nothing failing that had not failed before, and no more mended than before."""
-    first: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    found = 0
     best, most_mended = -1.0, 0
     streak = 0
     for one in rounds:
         open_now = Counter(one.fingerprints)
-        fresh = open_now.keys() - first.keys()
+        fresh = [name for name in open_now if name not in first]
         first.update({name: open_now[name] for name in fresh})
-        mended = (first - open_now).total()
+        found += sum(open_now[name] for name in fresh)
+        # Of all that was ever found, what is open no more: looked at from the open ones, since those are few.
+        mended = found - sum(min(first[name], times) for name, times in open_now.items())
         better = (one.score or 0.0) > best or mended > most_mended
         streak = 0 if fresh or better else streak + 1
         best, most_mended = max(best, one.score or 0.0), max(mended, most_mended)
