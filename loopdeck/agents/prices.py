@@ -9,11 +9,14 @@ picodollar a token.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING
 
+from loopdeck.agents import pricebook
+from loopdeck.agents.pricebook import Shelf, Tiers
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import Rates, Usage
 
@@ -26,8 +29,21 @@ _PICO_PER_TOKEN = 10**6
 _OUTPUTS = ("output_mtok", "output_reasoning_mtok", "output_citation_mtok")
 """Prices of what a model writes; usage doesn't tell the kinds apart, so the dearest counts."""
 
-Tiers = tuple[tuple[int, Rates], ...]
-"""Rates and the input tokens above which they hold, for the whole call; ascending, the first from 0."""
+
+@dataclass(slots=True)
+class _Memory:
+    """What this process has looked up, by model and hint (None: it depends on the clock), and where that is kept for others."""
+
+    shelf: Shelf | None = None
+    steady: dict[tuple[str, str], tuple[Tiers, ...] | None] = field(default_factory=dict)
+
+
+_memory = _Memory()
+
+
+def keep_on(shelf: Shelf) -> None:
+    """From now on look on `shelf` before the list is loaded, and put there what was looked up."""
+    _memory.shelf = shelf
 
 
 def rates(
@@ -78,11 +94,13 @@ def _own(price: Price) -> Rates:
     )
 
 
-def _possible(model: str, hint: str, at: datetime) -> Sequence[Tiers]:
+def _possible(model: str, hint: str, at: datetime) -> tuple[Tiers, ...]:
     """The prices of `model` at `at`, then all others that may hold before a call begun now is settled. Empty if any is unknown."""
-    always = _always(model, hint)
-    if always is not None:
-        return always
+    if (model, hint) not in _memory.steady:
+        _memory.steady[model, hint] = _whatever_the_time(model, hint)
+    steady = _memory.steady[model, hint]
+    if steady is not None:
+        return steady
     from genai_prices.types import ModelPrice, TimeOfDateConstraint
 
     found = _found(model, hint)
@@ -93,18 +111,24 @@ def _possible(model: str, hint: str, at: datetime) -> Sequence[Tiers]:
     return _all_known(current)
 
 
-@cache
-def _always(model: str, hint: str) -> Sequence[Tiers] | None:
+def _whatever_the_time(model: str, hint: str) -> tuple[Tiers, ...] | None:
     """The prices of `model` where they depend on no clock; None if they do."""
-    found = _found(model, hint)
-    if found is None:
-        return ()
-    from genai_prices.types import ModelPrice
+    kept = pricebook.read(_memory.shelf, model, hint) if _memory.shelf else None
+    if kept is not None:
+        return kept
+    prices: tuple[Tiers, ...] = ()
+    if (found := _found(model, hint)) is not None:
+        from genai_prices.types import ModelPrice
 
-    return _all_known([found.prices]) if isinstance(found.prices, ModelPrice) else None
+        if not isinstance(found.prices, ModelPrice):
+            return None
+        prices = _all_known([found.prices])
+    if _memory.shelf:
+        pricebook.write(_memory.shelf, model, hint, prices)
+    return prices
 
 
-def _all_known(prices: "Sequence[ModelPrice]") -> Sequence[Tiers]:
+def _all_known(prices: "Sequence[ModelPrice]") -> tuple[Tiers, ...]:
     tiers = tuple(_tiers(price) for price in prices)
     return () if () in tiers else tiers
 

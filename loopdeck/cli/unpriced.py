@@ -12,6 +12,7 @@ from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import Refused
 from loopdeck.store import specs
 from loopdeck.store.deckfiles import LOOP_FILE, LOOPS
+from loopdeck.store.shelf import FileShelf
 from loopdeck.store.texts import read_text
 
 
@@ -25,6 +26,7 @@ def problems(deck: Deck, spec: LoopSpec) -> list[Problem]:
     """One problem for each model of `spec` whose price is not known and whose tokens nothing limits."""
     if spec.exit.max_tokens is not None:
         return []
+    prices.keep_on(FileShelf(deck.home.prices))
     texts = specs.gather(deck.root, spec)
     asked = [_priced_as(spec.maker.agent, spec.maker.model, texts.get("script", ""))]
     for check in spec.checks:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from loopdeck.agents import prices
 from loopdeck.core import memory
 from loopdeck.git.pool import Pool
 from loopdeck.git.repository import find
@@ -21,6 +22,7 @@ from loopdeck.store.frozen import Frozen
 from loopdeck.store.inbox import Inbox
 from loopdeck.store.layout import DeckHome, RunPaths
 from loopdeck.store.locks import Mutex
+from loopdeck.store.shelf import FileShelf
 from loopdeck.store.state import LoopState
 
 
@@ -28,6 +30,7 @@ from loopdeck.store.state import LoopState
 async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIterator[Life]:
     """A life for the run, and everything it needs."""
     home = DeckHome(paths.dir.parent.parent.parent)
+    prices.keep_on(FileShelf(home.prices))
     repo = find(Path(frozen.root))
     env = environment(os.environ, frozen.spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
     door = PlainDoor(marker=frozen.run)

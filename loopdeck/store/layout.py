@@ -113,6 +113,11 @@ class DeckHome(NamedTuple):
         """Locks of the whole deck: places for runs, making of worktrees and ids."""
         return self.path / "locks"
 
+    @property
+    def prices(self) -> Path:
+        """Looked-up prices of models; can be deleted at any time."""
+        return self.path / "prices"
+
     def make(self) -> None:
         """Make its folders. Raises StoreError if the home is somebody else's, open to others, or on another machine's disk."""
         for folder in (self.path, self.runs, self.state, self.worktrees, self.locks):

@@ -74,6 +74,21 @@ def test_linting_loads_a_price_list_and_no_sdk(busy):
     assert not names & {"anthropic", "openai", "git", "textual", "rich", "jsonschema"}
 
 
+def test_runs_that_have_ended_are_told_without_understanding_them(front):
+    door = front({**fixer("one"), **fixer("two"), **fixer("never")})
+    door.ok("start", "one", "two", "--wait")
+    before = door.ok("status", "--json").json
+    for args in (["status"], ["status", "--json"]):
+        code, names = imported(door, *args)
+        assert code == 0
+        assert not names & {*HEAVY, "msgspec", "subprocess", "dataclasses"}, args
+    cards = list(door.base.glob("home/*/runs/*/*/card.json"))
+    assert len(cards) == 2
+    for each in cards:
+        each.unlink()
+    assert door.ok("status", "--json").json == before
+
+
 def test_a_verb_is_not_imported_before_it_is_named():
     code = "import sys, loopdeck.cli.arguments as a; a.parser(); print([m for m in sys.modules if m.startswith('loopdeck.cli.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
