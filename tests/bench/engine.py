@@ -11,15 +11,18 @@ from pathlib import Path
 from msgspec import structs
 
 from loopdeck.core import events as ev
+from loopdeck.core.unknown import Unknown
 from loopdeck.deck.decks import Deck
 from loopdeck.store.frozen import freeze, thaw
-from loopdeck.store.journal import JournalEntry, read_journal
+from loopdeck.store.journal import read_journal
 from loopdeck.store.layout import RunPaths, claim_run
+from loopdeck.store.lines import Entry
 from tests.cli.loops import Call, loop, turn
 from tests.kit.front import Front
 
 FILES = {f"src/m{number:03}.py": f"VALUE = {number}\n" for number in range(100)}
 """What the repositories hold: a small project."""
+Entries = list[Entry[ev.Event | Unknown]]
 UNTIL_THE_CAP = {"no_progress": False, "max_cost_usd": 100.0}
 
 
@@ -55,9 +58,9 @@ def runner(front: Front, paths: RunPaths, *, env: Mapping[str, str] | None = Non
             process.kill()
 
 
-def journal(paths: RunPaths) -> list[JournalEntry]:
+def journal(paths: RunPaths) -> Entries:
     """The run's journal so far."""
-    return [one for one in read_journal(paths.journal).entries if not isinstance(one.event, ev.Unknown)]
+    return read_journal(paths.journal).entries
 
 
 def until(paths: RunPaths, kind: type[ev.Event], patience_s: float = 30) -> float:
@@ -74,7 +77,7 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def moments(entries: list[JournalEntry], kind: type[ev.Event]) -> list[float]:
+def moments(entries: Entries, kind: type[ev.Event]) -> list[float]:
     """When each event of `kind` happened, in milliseconds."""
     return [datetime.fromisoformat(one.at).timestamp() * 1e3 for one in entries if isinstance(one.event, kind)]
 
