@@ -115,6 +115,8 @@ class Workplace:
 
     def _changed(self, run: Run) -> tuple[Change, ...]:
         """The paths in which the run's commit differs from its base: the commit has told, unless an earlier life made it."""
+        if run.commit == run.base:
+            return ()
         commit, changes = self._changes
         return changes if commit == run.commit else changed(self.repo, run.base, run.commit)
 
