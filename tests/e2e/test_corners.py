@@ -106,13 +106,14 @@ def test_a_run_of_a_stopped_process_is_hung_and_goes_on_when_it_does(front):
 
 
 def test_a_runner_that_is_asked_to_end_by_the_system_can_be_resumed(front):
-    door: Seat = front(loop("slow", [turn("w", write("x", "1"), delay_s=1), turn("d")], checks=THERE))
+    door: Seat = front(loop("slow", [turn("b", ("bash", {"command": "touch x"})), turn("d")], checks=THERE))
     door.ok("start", "slow")
-    door.until("slow", "running")
+    door.until("slow", "asking")
     os.kill(door.folded("slow").pid, signal.SIGTERM)
     door.wait("slow", lambda one: not one.live)
     assert door.entry("slow")["reason"] == "lost"
     door.ok("resume", "slow")
+    door.allow("slow")
     assert door.until_ended("slow")["reason"] == "done"
 
 

@@ -206,13 +206,14 @@ def test_killed_again_and_again(front):
 
 
 def test_two_runners_of_one_run_are_never_at_work(front):
-    door: Seat = front(loop("slow", [turn("d", delay_s=2)]))
+    door: Seat = front(loop("slow", [turn("b", ("bash", {"command": "true"})), turn("d")]))
     door.ok("start", "slow")
-    door.until("slow", "running")
+    door.until("slow", "asking")
     pid = door.folded("slow").pid
     said = door.says("resume", "slow")
     assert "not paused" in said.err
     assert (door.folded("slow").pid, door.folded("slow").life) == (pid, 1)
+    door.allow("slow")
     assert door.until_ended("slow")["reason"] == "done"
 
 

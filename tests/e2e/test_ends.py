@@ -206,25 +206,32 @@ def test_a_loop_without_a_run_is_idle(front):
     assert (entry["iteration"], entry["approvals"]) == (0, [])
 
 
+def later():
+    """A loop that stands still until it is allowed to go on."""
+    return loop("later", [turn("b", ("bash", {"command": "touch x"})), turn("d")], checks=[{"run": "test -f x"}])
+
+
 def test_ctrl_c_stops_the_waiting_and_not_the_runs(front):
-    seat: Seat = front(fixer(), loop("later", [turn("w", write("x", "1"), delay_s=1.5), turn("d")], checks=[{"run": "test -f x"}]))
+    seat: Seat = front(fixer(), later())
     process = seat.start("start", "later", "fixer", "--wait")
     while "later" not in seat.deck.home.loops():
         time.sleep(0.02)
-    seat.until("later", "running")
+    seat.until("later", "asking")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, b"Traceback" in err) == (130, False)
+    seat.allow("later")
     assert seat.until_ended("later")["reason"] == "done"
 
 
 def test_a_closed_terminal_ends_no_run(front):
-    seat: Seat = front(loop("later", [turn("w", write("x", "1"), delay_s=1.0), turn("d")], checks=[{"run": "test -f x"}]))
+    seat: Seat = front(later())
     process = seat.start("start", "later", "--wait")
     while "later" not in seat.deck.home.loops():
         time.sleep(0.02)
-    seat.until("later", "running")
+    seat.until("later", "asking")
     assert os.getsid(seat.folded("later").pid) != os.getsid(process.pid)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=20)
+    seat.allow("later")
     assert seat.until_ended("later")["reason"] == "done"
