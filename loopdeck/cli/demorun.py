@@ -15,7 +15,7 @@ from loopdeck.cli import here
 from loopdeck.core.commands import Decide
 from loopdeck.core.gate import Policy, judge
 from loopdeck.core.happening import Reason
-from loopdeck.deck.decks import LOOK_S, Deck
+from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
 from loopdeck.deck.reading import Watch, over
 from loopdeck.deck.view import RunView
@@ -118,7 +118,7 @@ def play(demo: Demo, tell: Tell) -> Played:
             _tell(name, view, said, tell)
         if all(over(view) for view in views.values()) or time.monotonic() - began > PATIENCE_S:
             break
-        time.sleep(LOOK_S)
+        watch.rest()
     return Played(demo, views, approved, is_clean(deck.repo), time.monotonic() - began)
 
 

@@ -1,11 +1,10 @@
 """`loopdeck start` and `loopdeck once`: runs, each a detached process of its own."""
 
 import argparse
-import time
 
 from loopdeck.cli import here, out, unpriced
 from loopdeck.cli.status import rows
-from loopdeck.deck.decks import LOOK_S, Deck
+from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
 from loopdeck.deck.reading import Watch, over
 from loopdeck.deck.view import RunView, document, waiting_for
@@ -71,7 +70,7 @@ def wait(runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) ->
             _tell(views, said)
         if all(over(one) for one in views):
             break
-        time.sleep(LOOK_S)
+        watch.rest()
     if as_json:
         out.document({"loops": [document(one) for one in views]})
     elif aloud:

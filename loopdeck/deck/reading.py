@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import structs
 
 from loopdeck.core.run import Run
+from loopdeck.deck.decks import LOOK_S
 from loopdeck.deck.view import RunView, Seen, view
 from loopdeck.store import lease
 from loopdeck.store.folded import load_run
@@ -26,17 +27,29 @@ def look(paths: RunPaths) -> RunView:
     return _with_last_words(view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
 
 
+_REST = 30
+"""How much longer it rests than it looks, at least: waiting for forty runs must not take the time that they need."""
+
+
 class Watch:
     """Looks at runs again and again, for a verb that waits. A journal is folded when it has grown; a run that is over is left alone."""
 
     def __init__(self, runs: Sequence[RunPaths]) -> None:
         self._runs = tuple(runs)
+        self._took = 0.0
         self._seen: dict[RunPaths, RunView] = {}
         self._sizes: dict[RunPaths, int] = {}
 
     def look(self) -> list[RunView]:
         """All of them as they are now."""
-        return [self._look(paths) for paths in self._runs]
+        began = time.thread_time()
+        views = [self._look(paths) for paths in self._runs]
+        self._took = time.thread_time() - began
+        return views
+
+    def rest(self) -> None:
+        """Wait until it is time to look again."""
+        time.sleep(max(LOOK_S, _REST * self._took))
 
     def _look(self, paths: RunPaths) -> RunView:
         before = self._seen.get(paths)
