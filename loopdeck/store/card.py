@@ -9,7 +9,7 @@ import json
 import os
 
 from loopdeck import __version__
-from loopdeck.core.entry import Entry
+from loopdeck.core.entry import Entry, idle
 from loopdeck.store.files import read_bytes, write_atomic
 from loopdeck.store.layout import RunPaths
 
@@ -36,7 +36,7 @@ def load(paths: RunPaths) -> Entry | None:
         found = json.loads(body) if fits else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and found.keys() == idle("").keys() else None
 
 
 def _end_of(paths: RunPaths) -> tuple[int, str]:

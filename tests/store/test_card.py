@@ -5,7 +5,7 @@ import json
 import pytest
 
 from loopdeck.core import events as ev
-from loopdeck.core.entry import entry
+from loopdeck.core.entry import entry, idle
 from loopdeck.core.redact import Redactor
 from loopdeck.store import card
 from loopdeck.store.folded import load_run, save_checkpoint
@@ -33,6 +33,7 @@ def _run(paths: RunPaths, events: list[ev.AnyEvent]) -> RunPaths:
 
 def test_it_says_what_the_journal_says(ended):
     assert card.load(ended) == json.loads(json.dumps(entry(load_run(ended).run)))
+    assert entry(load_run(ended).run).keys() == idle("").keys()
     assert ended.card.stat().st_mode & 0o777 == 0o600
 
 
@@ -61,7 +62,7 @@ def test_damage_is_as_good_as_nothing(ended, damaged):
     assert card.load(ended) is None
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"loop": '])
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"loop": ', b'{"loop": "a"}'])
 def test_so_is_a_body_that_is_no_entry(ended, body):
     head = ended.card.read_bytes().partition(b"\n")[0]
     ended.card.write_bytes(head + b"\n" + body)
