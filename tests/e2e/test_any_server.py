@@ -89,7 +89,7 @@ def _block(prompt: str) -> dict[str, Any]:
     if "tool_result" in prompt:
         return {"type": "text", "text": "Done."}
     content = "right" if "Iteration 2" in prompt else "wrong"
-    return {"type": "tool_use", "id": f"toolu_{content}", "name": "write_file", "input": {"path": "answer.txt", "content": content}}
+    return {"type": "tool_use", "id": "toolu_1", "name": "write_file", "input": {"path": "answer.txt", "content": content}}
 
 
 def _events(whole: dict[str, Any], *, named: bool) -> Iterator[str]:
