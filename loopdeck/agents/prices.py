@@ -42,8 +42,11 @@ _memory = _Memory()
 
 
 def keep_on(shelf: Shelf) -> None:
-    """From now on look on `shelf` before the list is loaded, and put there what was looked up."""
+    """From now on look on `shelf` before the list is loaded, and put there what is looked up or was before."""
     _memory.shelf = shelf
+    for (model, hint), steady in _memory.steady.items():
+        if steady is not None:
+            pricebook.write(shelf, model, hint, steady)
 
 
 def rates(

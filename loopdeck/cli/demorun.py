@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from loopdeck import shipped
-from loopdeck.cli import here
+from loopdeck.cli import here, unpriced
 from loopdeck.core.commands import Decide
 from loopdeck.core.gate import Policy, judge
 from loopdeck.core.happening import Reason
@@ -107,6 +107,7 @@ def play(demo: Demo, tell: Tell) -> Played:
     began = time.monotonic()
     deck = demo.deck
     ready = readied(deck, [one.name for one in demo.announced])
+    unpriced.refuse(deck, ready)
     runs = {spec.name: start(deck, spec, here.operator()) for spec in ready}
     approved: list[str] = []
     said: dict[str, str] = {}

@@ -17,9 +17,11 @@ from loopdeck.store.texts import read_text
 
 
 def refuse(deck: Deck, ready: list[LoopSpec]) -> None:
-    """Raises Refused if one of the loops could spend without bound."""
+    """Raises Refused if one of the loops could spend without bound. Otherwise their runners need not look for prices again."""
     if found := [problem for spec in ready for problem in problems(deck, spec)]:
         raise Refused(found)
+    deck.home.make()
+    prices.keep_on(FileShelf(deck.home.prices))
 
 
 def problems(deck: Deck, spec: LoopSpec) -> list[Problem]:

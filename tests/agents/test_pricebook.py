@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from loopdeck.agents import pricebook
+from loopdeck.agents import pricebook, prices
 from loopdeck.core.usage import Rates
 from loopdeck.store.shelf import FileShelf
 
@@ -94,6 +94,15 @@ def test_a_list_that_cannot_be_found_is_asked_itself(monkeypatch, tmp_path, gone
     pricebook.write(shelf, "m", "h", PRICES)
     assert not shelf
     assert pricebook.read(shelf, "m", "h") is None
+
+
+def test_what_was_looked_up_without_a_shelf_gets_onto_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(prices, "_memory", prices._Memory())
+    shelf = Shelf()
+    assert prices.rates("gpt-4o", "openai", {}) is not None
+    prices.keep_on(shelf)
+    assert pricebook.read(shelf, "gpt-4o", "openai") == prices._memory.steady["gpt-4o", "openai"]
+    assert len(shelf) == 1
 
 
 def test_a_shelf_takes_what_it_can(tmp_path):
