@@ -2,7 +2,9 @@
 
 import random
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,23 +46,27 @@ class Slain(NamedTuple):
     before: str
     lost: list[str]
 
+    @property
+    def names(self) -> list[str]:
+        """All its loops."""
+        return [paths.loop for paths in self.seat.deck.home.all_runs()]
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory):
+
+@contextmanager
+def killed(base: Path, moments: int, seed: int) -> Iterator[Slain]:
     """As many runs as there are moments to die at, each killed at one of them and resumed, and one that was let live."""
-    names = [f"at{number:02}" for number in range(MOMENTS)]
-    decks = {"README.md": "# A project\n", ".loopdeck/deck.toml": "[deck]\nmax_runs = 20\n", **ticking("whole")}
+    names = [f"at{number:02}" for number in range(moments)]
+    decks = {"README.md": "# A project\n", ".loopdeck/deck.toml": f"[deck]\nmax_runs = {moments + 1}\n", **ticking("whole")}
     for name in names:
         decks |= ticking(name)
-    with seated(tmp_path_factory.mktemp("crashes"), decks) as seat:
+    with seated(base, decks) as seat:
         before = status(seat.repo)
         seat.done("whole")
         total = len(seat.events("whole"))
-        moments = {name: 1 + (total - 2) * number // (MOMENTS - 1) for number, name in enumerate(names)}
-        chance = random.Random(15)
+        chance = random.Random(seed)
         seat.ok("start", *names)
-        waiting = dict(moments)
-        deadline = time.monotonic() + 30
+        waiting = {name: 1 + (total - 2) * number // (moments - 1) for number, name in enumerate(names)}
+        deadline = time.monotonic() + 60
         while waiting:
             assert time.monotonic() < deadline, waiting
             for name, moment in tuple(waiting.items()):
@@ -73,82 +79,73 @@ def played(tmp_path_factory):
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(lambda name: seat.run("resume", name).code, lost)) == [0] * len(lost)
         for name in names:
-            seat.wait(name, lambda one: one.status == "ended" and not one.live)
+            seat.wait(name, lambda one: one.status == "ended" and not one.live, 60)
         yield Slain(seat, before, lost)
 
 
-@pytest.fixture(scope="module")
-def slain(played):
-    """The seat before it."""
-    return played.seat
+def come_to_the_same(slain: Slain) -> None:
+    """Every run has done the same work, once, in as many commits, and remembers the same."""
+    seat = slain.seat
+    trees, states = set(), set()
+    for name in slain.names:
+        run = seat.folded(name)
+        assert (run.reason, run.iteration) == ("done", 2), (name, run.reason, run.why, seat.log(name))
+        trees.add(git(seat.repo, "rev-parse", f"{run.branch}^{{tree}}"))
+        assert git(seat.repo, "show", f"{run.branch}:log.txt") == "one\ntwo\n", name
+        number = "--format=%(trailers:key=Loopdeck-Iteration,valueonly,separator=%x2C)"
+        assert git(seat.repo, "log", number, f"{run.base}..{run.branch}").split() == ["2", "1"], name
+        text = seat.deck.home.state_dir(name).joinpath("STATE.md").read_text(encoding="utf-8")
+        states.add(text.replace(name, "NAME").replace(run.id, "RUN"))
+    assert (len(trees), len(states)) == (1, 1), (trees, states)
 
 
-def names_of(seat):
-    return [paths.loop for paths in seat.deck.home.all_runs()]
-
-
-@pytest.mark.req("S0-17")
-def test_who_was_killed_anywhere_comes_to_the_same(played, slain):
-    assert len(played.lost) >= MOMENTS - 3, "most were killed in time"
-    trees = {}
-    for name in names_of(slain):
-        run = slain.folded(name)
-        assert (run.reason, run.iteration) == ("done", 2), (name, run.reason, run.why, slain.log(name))
-        trees[name] = git(slain.repo, "rev-parse", f"{run.branch}^{{tree}}").strip()
-        log = git(slain.repo, "show", f"{run.branch}:log.txt")
-        assert log == "one\ntwo\n", name
-    assert len(set(trees.values())) == 1, trees
-
-
-def test_no_commit_is_made_twice(slain):
-    for name in names_of(slain):
-        run = slain.folded(name)
-        commits = git(
-            slain.repo, "log", "--format=%(trailers:key=Loopdeck-Iteration,valueonly,separator=%x2C)", f"{run.base}..{run.branch}"
-        )
-        assert commits.split() == ["2", "1"], name
-
-
-def test_no_call_is_granted_twice(slain):
-    for name in names_of(slain):
-        granted = [(one.call, one.tool) for one in slain.events(name) if isinstance(one, ev.ToolCallGranted)]
-        assert len(granted) == len(set(granted)), (name, granted)
-
-
-def test_every_journal_is_whole_and_says_who_ran_it(played, slain):
-    for name in names_of(slain):
-        view = slain.view(name)
+def are_told_whole(slain: Slain) -> None:
+    """Every journal is whole, says who ran it, grants no call twice, and accuses nobody of what a crash did."""
+    seat = slain.seat
+    for name in slain.names:
+        view, events = seat.view(name), seat.events(name)
         assert view.damage == ""
-        lives = [one.life for one in slain.events(name) if isinstance(one, ev.RunnerStarted)]
+        lives = [one.life for one in events if isinstance(one, ev.RunnerStarted)]
         assert lives == list(range(1, len(lives) + 1))
-        assert len(lives) == (2 if name in played.lost else 1)
-
-
-def test_no_notice_accuses_the_maker(slain):
-    for name in names_of(slain):
-        for text in slain.folded(name).notices:
+        assert len(lives) == (2 if name in slain.lost else 1)
+        granted = [one.call for one in events if isinstance(one, ev.ToolCallGranted)]
+        assert len(granted) == len(set(granted)), (name, granted)
+        for text in view.run.notices:
             assert "the outcome of" in text, (name, text)
 
 
-def test_the_state_is_the_same_but_for_the_run(slain):
-    texts = set()
-    for name in names_of(slain):
-        text = slain.ok("state", name, "--json").json["text"]
-        texts.add(text.replace(name, "NAME").replace(slain.folded(name).id, "RUN"))
-    assert len(texts) == 1, texts
-
-
-def test_nothing_of_the_operators_was_touched_and_nothing_is_left(played, slain):
-    assert status(slain.repo) == played.before
-    assert slain.runners() == []
-    home = slain.deck.home.worktrees
-    listed = git(slain.repo, "worktree", "list", "--porcelain").splitlines()
+def left_nothing(slain: Slain) -> None:
+    """The operator's checkout is as it was; each run has a worktree, some wait in the pool, and there is nothing else."""
+    seat = slain.seat
+    assert status(seat.repo) == slain.before
+    assert seat.runners() == []
+    home = seat.deck.home.worktrees
+    listed = git(seat.repo, "worktree", "list", "--porcelain").splitlines()
     known = {Path(line.partition(" ")[2]) for line in listed if line.startswith("worktree ")}
-    own = {slain.worktree(name) for name in names_of(slain)}
-    others = known - own - {slain.repo}
+    own = {seat.worktree(name) for name in slain.names}
     assert own <= known
-    assert {path.parent for path in others} <= {home / ".pool"}, "each run has its own, and some wait in the pool"
+    assert {path.parent for path in known - own - {seat.repo}} <= {home / ".pool"}
     assert {path for path in home.iterdir() if not path.name.startswith(".")} == own
+
+
+@pytest.mark.req("S0-17")
+@pytest.mark.timeout(200)
+def test_who_is_killed_at_any_moment_comes_to_the_same(tmp_path):
+    with killed(tmp_path, MOMENTS, 15) as slain:
+        assert len(slain.lost) >= MOMENTS - 3, "most were killed in time"
+        come_to_the_same(slain)
+        are_told_whole(slain)
+        left_nothing(slain)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", range(5))
+def test_who_is_killed_at_more_moments_comes_to_the_same(tmp_path, seed):
+    with killed(tmp_path, 3 * MOMENTS, seed) as slain:
+        come_to_the_same(slain)
+        are_told_whole(slain)
+        left_nothing(slain)
 
 
 def test_a_command_cut_short_by_a_crash_is_not_repeated_and_both_are_told(front):
