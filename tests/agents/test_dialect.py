@@ -65,7 +65,7 @@ def said(request) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", PLAIN)
 @given(request=requests())
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_the_bound_is_never_below_what_a_provider_counts(name, request):
     body = PLAIN[name]().body(request)
     bound = input_bound(body)

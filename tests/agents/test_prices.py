@@ -50,7 +50,7 @@ def test_most_models_of_the_list_have_a_price():
 
 @given(st.sampled_from(PRICED), USAGES, st.integers(0, 86_399))
 @settings(max_examples=300)
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_a_settlement_never_exceeds_its_reservation_however_long_the_call_took(listed, usage, seconds):
     provider, model = listed
     reserved = known_rates(model, provider, {}, now=NOW)

@@ -14,7 +14,7 @@ HINTS = {"messages": "anthropic", "chat": "openai", "responses": "openai"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_a_thousand_random_charges_settle_within_their_reservations(dialect):
     rounds = 334
     rates = prices.rates(MODELS[dialect], HINTS[dialect], {})

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import pytest
 import tomli_w
 
 from tests.e2e.seat import seated
@@ -133,7 +132,6 @@ def loop(way: str, url: str = "") -> dict[str, str]:
     return {f".loopdeck/loops/{way}/loop.toml": tomli_w.dumps(spec)}
 
 
-@pytest.mark.req("S2-010")
 def test_a_server_that_knows_one_path_and_no_more_is_enough(tmp_path):
     with listening() as server:
         url = f"http://127.0.0.1:{server.server_port}"

@@ -118,7 +118,7 @@ def _every_line_within(seat: Seat, one: Case) -> None:
         assert one.tokens is None or taken_tokens(run) <= one.tokens, (one, entry.seq)
 
 
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_eight_runs_against_a_provider_that_charges_as_it_likes_stay_within_their_budgets(tmp_path):
     chosen = cases(8, seed=3)
     with playing(tmp_path, chosen) as (seat, server):
@@ -138,7 +138,7 @@ def test_fifty_runs_against_a_provider_that_charges_as_it_likes_stay_within_thei
     assert reasons["cost_usd"] + reasons["tokens"] >= 30
 
 
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_of_a_budget_too_small_for_the_first_call_nothing_is_spent_and_the_limit_is_named(tmp_path):
     poor, short = Case("poor", "messages", 0.0005, None), Case("short", "chat", 1.0, 900)
     with playing(tmp_path, [poor, short]) as (seat, server):
@@ -160,7 +160,7 @@ def test_what_has_no_known_price_is_held_by_its_budget_of_tokens(tmp_path):
         assert seat.entry("held")["usage"]["cost_usd"] is None
 
 
-@pytest.mark.req("S2-083")
+@pytest.mark.req("S2-089")
 def test_a_budget_that_is_raised_lets_the_run_go_on_and_one_that_is_lowered_ends_it(tmp_path):
     usage = {"input": 8000, "output": 500}
     turns = [turn("Well.", usage=usage, delay_s=2 if number == 1 else 0, iteration=number) for number in (1, 2, 3, 4)]
@@ -181,7 +181,7 @@ def test_a_budget_that_is_raised_lets_the_run_go_on_and_one_that_is_lowered_ends
     assert runs["lowered"].limit == "cost_usd"
 
 
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_a_call_that_a_killed_runner_had_reserved_is_charged_in_full(tmp_path):
     one = Case("slain", "messages", 1.0, 100_000)
     with playing(tmp_path, [one], "tests.e2e.erratic_model:silent") as (seat, server):

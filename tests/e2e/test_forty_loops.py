@@ -156,7 +156,7 @@ def _holds(case: str, scope: dict[str, object]) -> bool:
         return False
 
 
-@pytest.mark.req("S0-07", "S2-010")
+@pytest.mark.req("S2-055")
 def test_six_loops_end_done_in_two_iterations_each_with_the_usage_that_the_server_served(tmp_path):
     chosen = tuple(one for one in programs() if one.name in CUT)
     with benchmark(tmp_path, chosen) as (seat, server):

@@ -133,7 +133,7 @@ def test_a_missing_key_ends_the_run_before_any_network_and_names_the_variable(pl
     assert played.asked(name) == asked
 
 
-@pytest.mark.req("S2-082")
+@pytest.mark.req("S2-089")
 def test_a_stream_that_was_cut_is_charged_by_its_bound_and_asked_for_again(played):
     assert played.failures("cut") == ["cut"]
     (lost,) = [one for one in played.settled("cut") if one.failure]
