@@ -133,7 +133,9 @@ def test_two_runs_of_one_loop_at_once_share_a_state_and_nothing_else(front):
     for run in (first, second):
         assert git(door.repo, "show", f"{run.branch}:x").strip() == run.id
     text = door.ok("state", "twin").out
-    assert (text.count("- it was me"), text.count("<!-- loopdeck: end -->")) == (1, 1)
+    # Side by side both make the same edit, which merges into one; on a slow machine the second may begin after the first has ended.
+    assert text.count("- it was me") in (1, 2)
+    assert text.count("<!-- loopdeck: end -->") == 1
     assert status(door.repo) == before
 
 

@@ -133,15 +133,15 @@ def test_ids_nobody_knows_and_answers_that_come_too_late(front):
 
 
 def test_thinking_costs_a_run_no_time(front):
-    door: Seat = front(asking(end={"max_wall": "1s"}))
+    door: Seat = front(asking(end={"max_wall": "4s"}))
     door.ok("start", "asking")
     [waits] = door.until("asking", "asking")["approvals"]
     before = door.folded("asking").clock
-    time.sleep(1.3)
+    time.sleep(4.2)
     door.ok("approve", waits["id"])
     entry = door.until_ended("asking")
     assert entry["reason"] == "done", (entry["why"], before)
-    assert door.folded("asking").clock < 1
+    assert door.folded("asking").clock < 4
 
 
 def test_two_questions_come_one_after_the_other(front):
