@@ -119,18 +119,18 @@ def test_a_runner_that_is_asked_to_end_by_the_system_can_be_resumed(front):
 
 def test_two_runs_of_one_loop_at_once_share_a_state_and_nothing_else(front):
     note = ("edit_file", {"path": ".loop/STATE.md", "old": "## Learned", "new": "## Learned\n\n- it was me"})
-    turns = [turn("b", ("bash", {"command": "echo $LOOPDECK_RUN > x"}), note, delay_s=0.2), turn("d")]
-    door: Seat = front(loop("twin", turns, checks=THERE, gates=OPEN))
+    turns = [turn("b", ("bash", {"command": "echo $LOOPDECK_RUN > x"}), note), turn("d")]
+    door: Seat = front(loop("twin", turns, checks=THERE))
     before = status(door.repo)
-    processes = [door.start("start", "twin", "--wait") for _ in range(2)]
-    codes = []
-    for process in processes:
-        process.communicate(timeout=30)
-        codes.append(process.returncode)
-    assert codes == [0, 0]
-    first, second = (door.deck.view(paths).run for paths in door.deck.home.runs_of("twin"))
-    assert first.id != second.id
-    for run in (first, second):
+    # Both stand in their first iteration before either goes on.
+    ids = [door.ok("start", "twin", "--json").json["started"][0]["run"] for _ in range(2)]
+    for each in ids:
+        door.wait(each, lambda one: one.status == "asking")
+    for each in ids:
+        door.ok("approve", door.folded(each).pending_approvals[0].id)
+    for each in ids:
+        assert door.wait(each, lambda one: one.status == "ended" and not one.live).reason == "done"
+    for run in map(door.folded, ids):
         assert git(door.repo, "show", f"{run.branch}:x").strip() == run.id
     text = door.ok("state", "twin").out
     # Side by side both make the same edit, which merges into one; on a slow machine the second may begin after the first has ended.

@@ -171,11 +171,8 @@ def test_detectors_are_switched_off_and_on_while_it_runs(front):
 
 
 BAD = [
-    ("max_iterations", "0"), ("max_iterations", "-1"), ("max_iterations", "2.5"), ("max_cost_usd", "free"), ("max_cost_usd", "-1"),
-    ("max_cost_usd", "nan"), ("max_cost_usd", "inf"), ("max_tokens", "0"), ("max_wall", "30"), ("max_wall", "0s"),
-    ("no_progress", "-1"),
-    ("severity_floor", "mayor"),
-    ("final_pass", "perhaps"), ("model", ""), ("agent", "openai"), ("max_iterations", "9" * 30),
+    ("max_iterations", "0"), ("max_iterations", "9" * 30), ("max_cost_usd", "nan"), ("max_wall", "30"), ("severity_floor", "mayor"),
+    ("agent", "openai"),
 ]  # fmt: skip
 
 
