@@ -62,12 +62,12 @@ def _say_started(deck: Deck, started: list[RunPaths], as_json: bool) -> None:
 
 def wait(runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) -> int:
     """Until all `runs` have ended, saying what changes; returns the highest of their codes. Interrupting it stops no run."""
-    said: dict[str, str] = {}
+    told: dict[str, tuple[int, str]] = {}
     watch = Watch(runs)
     while True:
         views = watch.look()
         if aloud:
-            _tell(views, said)
+            _tell(views, told)
         if all(over(one) for one in views):
             break
         watch.rest()
@@ -79,15 +79,22 @@ def wait(runs: list[RunPaths], *, as_json: bool = False, aloud: bool = False) ->
     return max(EXIT_CODES[one.reason or "error"] for one in views)
 
 
-def _tell(views: list[RunView], said: dict[str, str]) -> None:
+def _tell(views: list[RunView], told: dict[str, tuple[int, str]]) -> None:
+    """Each iteration that began since `told`, also one that is over by now, and each question once."""
     for one in views:
-        now = f"{one.status} {one.run.iteration} {one.phase or ''} {one.run.asking_for}"
-        if one.status == "asking" and said.get(one.run.id) != now:
-            approvals = one.run.pending_approvals
-            first = approvals[0] if approvals else None
-            what = f"{first.tool} {first.summary}" if first else waiting_for(one)
-            ask = f"loopdeck approve {first.id}` or `loopdeck deny {first.id} --why TEXT" if first else f"loopdeck show {one.run.id}"
-            out.say(f"{one.run.loop} waits for you: {what}\n  `{ask}`")
-        elif one.phase == "maker" and said.get(one.run.id) != now:
-            out.say(f"{one.run.loop} iteration {one.run.iteration} of {one.run.settings.max_iterations}")
-        said[one.run.id] = now
+        run = one.run
+        iteration, question = told.get(run.id, (0, ""))
+        for begun in range(iteration + 1, run.iteration + 1):
+            out.say(f"{run.loop} iteration {begun} of {run.settings.max_iterations}")
+        asked = run.asking_for if one.status == "asking" else ""
+        if asked and asked != question:
+            _ask(one)
+        told[run.id] = (run.iteration, asked)
+
+
+def _ask(one: RunView) -> None:
+    approvals = one.run.pending_approvals
+    first = approvals[0] if approvals else None
+    what = f"{first.tool} {first.summary}" if first else waiting_for(one)
+    ask = f"loopdeck approve {first.id}` or `loopdeck deny {first.id} --why TEXT" if first else f"loopdeck show {one.run.id}"
+    out.say(f"{one.run.loop} waits for you: {what}\n  `{ask}`")
