@@ -1,0 +1,117 @@
+"""A table as plain values: styled cells, columns, and which of them fit.
+
+What is painted before the room is up and what the room paints are the same rows, so neither owns this. A cell's text has been
+through the sanitiser: its type says so. A style is a name; what it looks like is the painter's business.
+"""
+
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from loopdeck.core.text import Shown, clean_line
+
+Align = Literal["left", "right"]
+GAP = 1
+"""Blank columns between two cells."""
+
+
+class Cell(NamedTuple):
+    """Clean text and the name of its style."""
+
+    text: Shown
+    style: str = "plain"
+
+
+Cells = Cell | tuple[Cell, ...]
+"""What stands in one column: a cell, or several side by side."""
+
+
+class Column(Struct, frozen=True):
+    """One column: `width` in terminal cells, 0 for what is left over; shown only in tables at least `from_width` wide.
+
+    `align` says which side the text keeps to.
+    """
+
+    name: str
+    width: int
+    align: Align = "left"
+    from_width: int = 0
+
+
+class Place(NamedTuple):
+    """Where a column is painted: which of the columns it is, its first cell, its width."""
+
+    which: int
+    at: int
+    width: int
+
+
+class TableRow(Struct, frozen=True, eq=False):
+    """One row: `key` names what it is of, `painted` has one entry for each column."""
+
+    key: str
+    painted: tuple[Cells, ...]
+    style: str = "plain"
+
+
+class Source(Protocol):
+    """Where a table's rows come from."""
+
+    def count(self) -> int:
+        """How many rows there are."""
+        ...
+
+    def row(self, at: int) -> TableRow:
+        """The row at that place, from 0."""
+        ...
+
+    def index(self, key: str) -> int | None:
+        """The place of the row of that key."""
+        ...
+
+
+class Rows:
+    """Rows that are all there."""
+
+    def __init__(self, rows: tuple[TableRow, ...] = ()) -> None:
+        self.rows = rows
+        self._places = {row.key: at for at, row in enumerate(rows)}
+
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    def row(self, at: int) -> TableRow:
+        """The row at that place."""
+        return self.rows[at]
+
+    def index(self, key: str) -> int | None:
+        """The place of the row of that key."""
+        return self._places.get(key)
+
+
+def cell(text: object, style: str = "plain", limit: int = 200) -> Cell:
+    """Any text as a cell: one line of at most `limit` characters."""
+    return Cell(clean_line(str(text), limit), style)
+
+
+def fit(columns: tuple[Column, ...], width: int) -> tuple[Place, ...]:
+    """Where the columns go in a table `width` cells wide. Those without a width of their own share what is left, at least 4 each."""
+    shown = [(index, one) for index, one in enumerate(columns) if width >= one.from_width]
+    fixed = sum(one.width for _, one in shown) + GAP * max(0, len(shown) - 1)
+    loose = sum(1 for _, one in shown if one.width == 0)
+    left = max(width - fixed, 4 * loose)
+    places: list[Place] = []
+    at = 0
+    for index, one in shown:
+        takes = one.width
+        if takes == 0:
+            takes = left // loose
+            left, loose = left - takes, loose - 1
+        if at + takes > width:
+            takes = width - at
+        if takes <= 0:
+            break
+        places.append(Place(index, at, takes))
+        at += takes + GAP
+    return tuple(places)

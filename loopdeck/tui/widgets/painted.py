@@ -1,0 +1,65 @@
+"""What all line-painting widgets share: styles by name, and cells made into a line of the terminal."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from loopdeck.core.columns import Align, Cell, Cells, Column, Place, TableRow
+from loopdeck.core.text import Shown
+from loopdeck.tui.text import sized
+from loopdeck.tui.theme import LINES_CSS, STYLES
+
+_CURSORS = ("cursor", "cursor-idle")
+
+
+class Painted(Widget):
+    """A widget that paints lines from cells; its styles are those of `theme`, so that a theme changes all of them."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in (*STYLES, *_CURSORS)}
+    DEFAULT_CSS = LINES_CSS
+
+    def named_style(self, name: str) -> Style:
+        """The style of that name, without a background of its own."""
+        return self.get_component_rich_style(f"lines--{name}", partial=True)
+
+    def strip(self, cells: Sequence[Cell], width: int, *, base: Style | None = None) -> Strip:
+        """`cells` one after another in a line of `width` terminal cells; `base` lies under all of them."""
+        under = self.rich_style if base is None else base
+        segments: list[Segment] = []
+        left = width
+        for cell in cells:
+            if left <= 0:
+                break
+            text = cell.text if cell.text.isascii() and len(cell.text) <= left else _cropped(cell.text, left)
+            piece = Segment(text, under + self.named_style(cell.style))
+            segments.append(piece)
+            left -= piece.cell_length
+        if left > 0:
+            segments.append(Segment(" " * left, under))
+        return Strip(segments, width)
+
+    def table_strip(self, row: TableRow, columns: Sequence[Column], places: Sequence[Place], width: int, base: Style) -> Strip:
+        """`row` in a line of `width` cells, its columns at their places."""
+        segments: list[Segment] = []
+        at = 0
+        for place in places:
+            if place.at > at:
+                segments.append(Segment(" " * (place.at - at), base))
+            segments += self._column(row.painted[place.which], place.width, columns[place.which].align, base)
+            at = place.at + place.width
+        if at < width:
+            segments.append(Segment(" " * (width - at), base))
+        return Strip(segments, max(width, at))
+
+    def _column(self, cells: Cells, width: int, align: Align, base: Style) -> list[Segment]:
+        if isinstance(cells, Cell):
+            return [Segment(sized(cells.text, width, align), base + self.named_style(cells.style))]
+        return list(self.strip(cells, width, base=base))
+
+
+def _cropped(text: Shown, width: int) -> str:
+    return sized(text, width).rstrip(" ") if len(text) > width or not text.isascii() else text
