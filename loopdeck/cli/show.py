@@ -3,9 +3,10 @@
 import argparse
 
 from loopdeck.cli import here, out
-from loopdeck.cli.showing import checker_share, cost_of, hit_share, report_of, whole
+from loopdeck.cli.showing import report_of, whole
 from loopdeck.core.findings import Finding, Verdict
 from loopdeck.core.run import Approval, Iteration, Run
+from loopdeck.core.shares import checker_share, cost_of, hit_share
 from loopdeck.core.usage import dollars
 from loopdeck.deck.reading import edited
 from loopdeck.deck.view import RunView, waiting_for

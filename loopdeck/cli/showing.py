@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from loopdeck.core.findings import Finding, Verdict
-from loopdeck.core.run import Approval, Iteration, Spend
-from loopdeck.core.usage import Usage, dollars
+from loopdeck.core.run import Approval, Iteration
+from loopdeck.core.shares import checker_share, cost_of, hit_share
 from loopdeck.deck.view import RunView, document
 from loopdeck.store.layout import RunPaths
 
@@ -44,25 +44,6 @@ def whole(one: RunView, paths: RunPaths, changed: bool) -> dict[str, Any]:
 def report_of(paths: RunPaths) -> str | None:
     """Where the run's report is, once it has been written."""
     return str(paths.report) if Path(paths.report).is_file() else None
-
-
-def hit_share(usage: Usage) -> float | None:
-    """The part of all input that came from the provider's cache, in 0..1; None if nothing was sent."""
-    sent = usage.input + usage.cache_read + usage.cache_write
-    return usage.cache_read / sent if sent else None
-
-
-def checker_share(one: Iteration) -> float | None:
-    """The checks' part of the iteration's cost, in 0..1 (of its tokens where a price is unknown); None if nothing was spent."""
-    if one.spend.unpriced or not one.spend.cost:
-        tokens = one.spend.usage.tokens
-        return one.check_spend.usage.tokens / tokens if tokens else None
-    return one.check_spend.cost / one.spend.cost
-
-
-def cost_of(spend: Spend) -> float | None:
-    """Dollars, None if some of it has no known price."""
-    return None if spend.unpriced else dollars(spend.cost)
 
 
 def _iteration(one: Iteration) -> dict[str, Any]:
