@@ -1,0 +1,1 @@
+"""The read side that verbs and room share."""
