@@ -37,9 +37,17 @@ def apply(run: Run, event: ev.AnyEvent, stamp: Stamp) -> Run:
     run.last_at = stamp.at
     run.clock = stamp.clock
     if isinstance(event, Commanded) and event.command:
-        run.commands.add(event.command)
+        _touched(run, event.command)
     _RULES[type(event)](run, event, stamp)
     return run
+
+
+def _touched(run: Run, command: str) -> None:
+    """A command had an effect, which may show in several events."""
+    if command not in run.commands:
+        run.commands.add(command)
+        run.touches += 1
+        run.alone, run.touched = max(run.alone, run.clock - run.touched), run.clock
 
 
 def fold(entries: Iterable[tuple[ev.AnyEvent, Stamp]], run: Run | None = None) -> Run:
@@ -220,12 +228,7 @@ def _committed(run: Run, event: ev.WorkCommitted, stamp: Stamp) -> None:
     run.commit = event.commit
     now = run.iterations[-1]
     now.commit, now.digest, now.empty = event.commit, event.digest, event.empty
-    now.files, now.added, now.removed, now.protected = (
-        event.files,
-        event.added,
-        event.removed,
-        event.protected,
-    )
+    now.files, now.added, now.removed, now.protected = event.files, event.added, event.removed, event.protected
     run.notices.extend(event.problems)
 
 
@@ -236,6 +239,7 @@ def _checked(run: Run, event: ev.CheckFinished, stamp: Stamp) -> None:
     if not said.of_harness:
         run.check_tries[said.check] = run.check_tries.get(said.check, 0) + 1
         run.iterations[-1].outcomes[said.check] = said.outcome
+    run.iterations[-1].check_seconds += said.seconds
 
 
 def _skipped(run: Run, event: ev.CheckSkipped, stamp: Stamp) -> None:
@@ -308,9 +312,10 @@ def _state_settled(run: Run, event: ev.StateSettled, stamp: Stamp) -> None:
 
 
 def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
-    run.commands.add(event.command)
     if event.refused:
+        run.commands.add(event.command)
         run.refused[event.command] = event.refused
+    _touched(run, event.command)
 
 
 def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:

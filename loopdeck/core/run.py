@@ -89,7 +89,7 @@ class Spend(Struct):
 class Iteration(Struct):
     """One finished or running pass.
 
-    `seconds` is active time; `fingerprints` are those of its open findings, each as often as it was found; `floor` is the severity
+    `seconds` is active time, `check_seconds` what its checks took; `fingerprints` are those of its open findings, each as often as it was found; `floor` is the severity
     floor it was graded by.
     """
 
@@ -113,13 +113,18 @@ class Iteration(Struct):
     signals: tuple[Signal, ...] = ()
     spend: Spend = field(default_factory=Spend)
     check_spend: Spend = field(default_factory=Spend)
+    check_seconds: float = 0.0
     turns: int = 0
     clock_start: float = 0.0
     seconds: float = 0.0
 
 
 class Run(Struct):
-    """A run, as its journal says it is. `clock` is its active time in seconds: a person's thinking time is not in it."""
+    """A run, as its journal says it is. `clock` is its active time in seconds: a person's thinking time is not in it.
+
+    `touches` counts the commands that had an effect on it, the last one at the active second `touched`; `alone` is the longest stretch
+    between two of them in active seconds (the one that goes on is not in it).
+    """
 
     loop: str = ""
     id: str = ""
@@ -188,6 +193,9 @@ class Run(Struct):
     told: list[str] = []
     commands: set[str] = set()
     refused: dict[str, str] = {}
+    touches: int = 0
+    touched: float = 0.0
+    alone: float = 0.0
 
     reason: Reason | None = None
     why: str = ""

@@ -389,3 +389,17 @@ def test_what_a_check_found_stays_open_while_that_check_waits_for_the_others():
     assert [one.check for one in story.run.findings] == ["tests", "rubric"]
     assert story.run.findings[1] == kept[0]
     assert len(story.run.iterations[-1].fingerprints) == 1
+
+
+def test_a_command_is_one_touch_however_many_events_it_comes_to_and_none_if_it_was_refused():
+    story = Story().begun().iteration()
+    story.tell(ev.Nudged("Mind zero.", "anna", command="c1"), ev.CommandTaken("c1", "nudge", "anna"), clock=30.0)
+    story.tell(ev.CommandTaken("c2", "set", "anna", refused="it is no value"), clock=70.0)
+    story.tell(ev.PauseAsked("anna", command="c3"), clock=80.0)
+    assert (story.run.touches, story.run.touched, story.run.alone) == (2, 80.0, 50.0)
+
+
+def test_what_checks_took_is_added_up_for_their_iteration():
+    story = Story().begun().iteration().reply().made()
+    story.judged(structs.replace(verdict(), seconds=1.5), structs.replace(verdict("lint"), seconds=0.5))
+    assert story.run.iterations[-1].check_seconds == 2.0
