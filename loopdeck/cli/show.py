@@ -2,7 +2,7 @@
 
 import argparse
 
-from loopdeck.cli import here, out
+from loopdeck.cli import here, out, receipts
 from loopdeck.cli.showing import report_of, whole
 from loopdeck.core.findings import Finding, Verdict
 from loopdeck.core.run import Approval, Iteration, Run
@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     paths = deck.resolve(options.run)
     one = deck.view(paths)
     if options.json:
-        out.document(whole(one, paths, edited(one.run, deck.root)))
+        out.document(whole(one, paths, edited(one.run, deck.root)) | {"receipts": receipts.entries(deck, paths)})
         return 0
     _say_head(one, report_of(paths))
     if edited(one.run, deck.root):

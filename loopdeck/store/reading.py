@@ -198,8 +198,7 @@ def _open(path: Path) -> FileIO | None:
         return None
     except OSError as error:
         raise failure("read the log", path, error) from error
-    file = FileIO(descriptor)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
+        os.close(descriptor)
         raise failure("read the log", path, OSError(0, "not a plain file"))
-    return file
+    return FileIO(descriptor)
