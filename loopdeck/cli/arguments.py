@@ -109,6 +109,10 @@ VERBS: dict[str, Verb] = {
         _option("--history", action="store_true", help="who changed what, when"), _json)),
     "diff": Verb("review", "what a run produced", _words(
         _run, _option("--stat", action="store_true", help="only which files, and how much"), _json)),
+    "read": Verb("read", "mark what a run changed as read; without a run, list what nobody has read", _words(
+        _option("run", nargs="?", default="", metavar="RUN", help="a run id, a unique prefix of one, or a loop's name"),
+        _option("paths", nargs="*", metavar="PATH", help="only these files, or what is below these folders"),
+        _option("--list", action="store_true", help="mark nothing, only list the run's files"), _json)),
     "merge": Verb("review", "one merge commit on the branch you have checked out, after the checks ran on it", _words(_run, _json)),
     "discard": Verb("review", "drop a run's worktree and branch", _words(_run, _json)),
     "clean": Verb("clean", "show what can be tidied up and what it would free, or tidy it up", _words(

@@ -22,6 +22,7 @@ from loopdeck.core.gatedpaths import folded
 from loopdeck.core.run import Run
 from loopdeck.core.spec import CheckSpec
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.unread import refuse_above_cap
 from loopdeck.deck.view import RunView
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git import diff, worktrees
@@ -64,6 +65,7 @@ def merge_run(deck: Deck, one: RunView, paths: RunPaths) -> Merged:
     """
     run = one.run
     _refuse_run(one)
+    refuse_above_cap(deck)
     frozen = thaw(paths.dir)
     again, trusted = _required(run, frozen)
     with Mutex(deck.home.locks / "merge").held(_PATIENCE_S):

@@ -56,6 +56,16 @@ def changed(repo: Repository, base: str, commit: str) -> tuple[Change, ...]:
     return _parsed(repo.shared().run(*_COMPARISON, base, commit).stdout)
 
 
+def outcomes(repo: Repository, base: str, commit: str) -> dict[str, str]:
+    """Of each path that differs, what it is at `commit`: its mode and blob, zeros if it is gone. Equal only where the content is."""
+    fields = iter(repo.shared().run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", *PLAIN, base, commit).fields)
+    after: dict[str, str] = {}
+    for field in fields:
+        _, mode, _, blob, _ = field.split(" ")
+        after[next(fields)] = f"{mode} {blob}"
+    return after
+
+
 @contextmanager
 def comparing(repo: Repository, pairs: Sequence[tuple[str, str]]) -> Iterator[Callable[[], tuple[tuple[Change, ...], ...]]]:
     """As `changed` for each of `pairs` of trees, in one git at work while the body does something else.
@@ -115,10 +125,12 @@ def _changes(given: Iterable[str]) -> tuple[Change, ...]:
     return tuple(changes)
 
 
-def patch(repo: Repository, base: str, commit: str, *, limit_bytes: int) -> Patch:
-    """The diff from `base` to `commit` as text, at most `limit_bytes` of it, cut at the end of a line."""
+def patch(repo: Repository, base: str, commit: str, *, limit_bytes: int, path: str = "") -> Patch:
+    """The diff from `base` to `commit`, or of `path` alone, as text: at most `limit_bytes` of it, cut at the end of a line."""
     git = repo.shared()
-    arguments = ("diff-tree", "-r", "-p", "--find-renames", "--no-color", *PLAIN, base, commit)
+    renames = ("--no-renames",) if path else ("--find-renames",)
+    only = ("--", path) if path else ()
+    arguments = ("--literal-pathspecs", "diff-tree", "-r", "-p", *renames, "--no-color", *PLAIN, base, commit, *only)
     with git.start(*arguments) as process:
         assert process.stdout is not None
         read = process.stdout.read(limit_bytes + 1)
@@ -129,6 +141,20 @@ def patch(repo: Repository, base: str, commit: str, *, limit_bytes: int) -> Patc
     if process.returncode and not cut:
         git.run(*arguments)  # once more, to fail with git's own words
     return Patch(read.decode("utf-8", "replace"), len(read), cut)
+
+
+def merged(repo: Repository, commits: Iterable[str]) -> frozenset[str]:
+    """Those of `commits` (full ids) that are in the history of a branch of the operator's, remote ones counted; a loop's is none."""
+    wanted = sorted(set(commits))
+    if not wanted:
+        return frozenset()
+    git = repo.shared()
+    asked = "".join(f"{commit}\n" for commit in wanted).encode()
+    seen = git.run("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=asked).text.splitlines()
+    there = {line.partition(" ")[0] for line in seen if line.endswith(" commit")}
+    others = ("--not", "--exclude=loop/*", "--branches", "--remotes")
+    listed = git.run("rev-list", "--stdin", *others, stdin="".join(f"{one}\n" for one in sorted(there)).encode()).text.split()
+    return frozenset(there.difference(listed))
 
 
 def merge_base(repo: Repository, one: str, other: str) -> str | None:

@@ -46,6 +46,16 @@ def tip(repo: Repository, branch: str) -> str | None:
     return found.text if found.code == 0 else None
 
 
+def tips_of_loops(repo: Repository) -> dict[str, str]:
+    """Of each branch that a run has the commit, by its name; so too of those discarded, their names with a `-` in front."""
+    command = ("for-each-ref", "--format=%(refname)%00%(objectname)%00", "refs/heads/loop", f"{PREFIX}discarded/loop")
+    fields = iter(field.strip() for field in os.fsdecode(repo.shared().run(*command).stdout).split("\0"))
+    return {
+        name.replace("refs/heads/", "", 1) if name.startswith("refs/heads/") else name.replace(f"{PREFIX}discarded/", "-", 1): commit
+        for name, commit in zip(fields, fields, strict=False)
+    }
+
+
 def branches_with(repo: Repository, commit: str) -> tuple[str, ...]:
     """The branches, remote ones too, that have `commit` in their history; those of loops are left out."""
     fields = repo.shared().run("for-each-ref", "--format=%(refname)%00", "--contains", commit, "refs/heads", "refs/remotes").stdout

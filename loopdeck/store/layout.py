@@ -87,6 +87,16 @@ class RunPaths(NamedTuple):
         """What the runner process itself had to say."""
         return self.dir / "runner.log"
 
+    @property
+    def rescue(self) -> Path:
+        """What the supervisor has done about a runner that is gone."""
+        return self.dir / "rescue.json"
+
+    @property
+    def home(self) -> "DeckHome":
+        """The deck it belongs to."""
+        return DeckHome(self.dir.parent.parent.parent)
+
 
 class DeckHome(NamedTuple):
     """The home of one deck at `path`. Nothing is made until `make` or `claim_run`."""
@@ -114,9 +124,34 @@ class DeckHome(NamedTuple):
         return self.path / "locks"
 
     @property
+    def supervisor(self) -> Path:
+        """The lease of the deck's supervisor."""
+        return self.path / "supervisor.lease"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What a supervisor in the background has done."""
+        return self.path / "supervisor.log"
+
+    @property
+    def births(self) -> Path:
+        """The socket where a warm process forks runners."""
+        return self.path / "births"
+
+    @property
     def prices(self) -> Path:
         """Looked-up prices of models; can be deleted at any time."""
         return self.path / "prices"
+
+    @property
+    def readmarks(self) -> Path:
+        """What the operator has read of what runs shipped."""
+        return self.path / "read.json"
+
+    @property
+    def shipped(self) -> Path:
+        """What each run shipped, looked up once; can be deleted at any time."""
+        return self.path / "shipped"
 
     def make(self) -> None:
         """Make its folders. Raises StoreError if the home is somebody else's, open to others, or on another machine's disk."""
