@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from loopdeck import shipped
-from loopdeck.cli import here, unpriced
+from loopdeck import shipped, unpriced
+from loopdeck.cli import here
 from loopdeck.core.commands import Decide
 from loopdeck.core.gate import Policy, judge
 from loopdeck.core.happening import Reason

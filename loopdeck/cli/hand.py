@@ -7,16 +7,12 @@ from loopdeck.cli import here, out
 from loopdeck.core import commands as cmd
 from loopdeck.core.hand import changed
 from loopdeck.deck.decks import Deck
-from loopdeck.deck.launch import launch
 from loopdeck.deck.view import RunView, document, waiting_for
+from loopdeck.deck.waking import PATIENCE_S, awake, stands_still
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.store.layout import RunPaths
 
-PATIENCE_S = 20.0
-"""How long a verb waits for the runner to take up its command."""
 _LOOK_S = 0.03
-_TAKEN = 3
-"""The exit code of a runner that found another at work."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,46 +23,16 @@ def run(options: argparse.Namespace) -> int:
     if one.status == "ended" and one.reason != "lost":
         raise UsageError(f"the run has ended: {one.reason}", where=one.run.id, remedy="Start another with `loopdeck start`.")
     command = _command(options, one, here.operator())
-    if isinstance(command, cmd.Resume) and not one.live and not _stands_still(one):
-        _say(_awake(deck, paths, one.run.life), options.json)
+    if isinstance(command, cmd.Resume) and not one.live and not stands_still(one):
+        _say(awake(deck, paths, one.run.life), options.json)
         return 0
     name = deck.send(paths, command)
     if not one.live:
         if not isinstance(command, cmd.Resume | cmd.Kill):
             out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on, and takes this up first")
             return 0
-        _awake(deck, paths, one.run.life)
+        awake(deck, paths, one.run.life)
     return _taken(deck, paths, name, command, one, options.json)
-
-
-def _stands_still(one: RunView) -> bool:
-    """True if a word is needed for it to go on, besides somebody who runs it."""
-    run = one.run
-    return run.status == "paused" or bool(run.pause_wanted or run.hold) or run.asking == "state"
-
-
-def _awake(deck: Deck, paths: RunPaths, life: int) -> RunView:
-    """Start a runner on a run that has lost the one of `life`, and wait until it has it. Raises LoopdeckError with its last words.
-
-    To hold the lease is not enough: a runner that can't read the run gives it back.
-    """
-    runner = launch(paths)
-
-    def there(seen: RunView) -> bool:
-        return seen.run.status == "ended" or (seen.live and seen.run.life > life)
-
-    now = deck.wait_until(paths, lambda seen: there(seen) or runner.poll() not in (None, _TAKEN), PATIENCE_S)
-    if now is None or not there(now):
-        raise LoopdeckError(f"its runner did not start{_last_words(paths)}", where=paths.run, remedy=f"See {paths.runner_log}.")
-    return now
-
-
-def _last_words(paths: RunPaths) -> str:
-    try:
-        said = paths.runner_log.read_text("utf-8", "replace").strip().splitlines()
-    except OSError:
-        return ""
-    return ": " + " ".join(line.strip() for line in said[-2:]) if said else ""
 
 
 def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:

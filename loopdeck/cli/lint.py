@@ -2,7 +2,8 @@
 
 import argparse
 
-from loopdeck.cli import here, out, unpriced
+from loopdeck import unpriced
+from loopdeck.cli import here, out
 from loopdeck.core.spec import Problem
 from loopdeck.errors import UsageError
 from loopdeck.store import specs

@@ -2,7 +2,8 @@
 
 import argparse
 
-from loopdeck.cli import here, out, unpriced
+from loopdeck import unpriced
+from loopdeck.cli import here, out
 from loopdeck.cli.status import rows
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start

@@ -7,8 +7,8 @@ from typing import get_args
 import msgspec
 
 from loopdeck.cli import here, out
-from loopdeck.cli.traceline import line
 from loopdeck.core.trace import TraceEvent
+from loopdeck.core.traceline import line
 from loopdeck.core.unknown import Unknown
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError

@@ -4,7 +4,7 @@ Invariant: nothing in here is ever changed after it was handed over, and a row t
 snapshot. So "is it new?" is a question of identity; none of these compares by value.
 """
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -117,3 +117,27 @@ class Snapshot(Struct, frozen=True, eq=False):
 
 NOTHING = Snapshot(0, 0.0, (), ())
 """Before anything was read."""
+
+
+class Watcher(Protocol):
+    """Who makes snapshots, in a thread of its own, and hands each to the room; never another before that one was `taken`."""
+
+    def start(self) -> None:
+        """Begin to look."""
+        ...
+
+    def stop(self) -> None:
+        """Look no more."""
+        ...
+
+    def taken(self) -> None:
+        """The last snapshot has arrived."""
+        ...
+
+    def poke(self) -> None:
+        """Look now."""
+        ...
+
+    def watch(self, key: str | None) -> None:
+        """Put the whole run of that row into the snapshots from now on; None for no run."""
+        ...

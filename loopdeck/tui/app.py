@@ -1,0 +1,192 @@
+"""The room: one app on one or more decks. It takes snapshots from the reader's thread, gives them to the screen in front, and carries
+words to the decks. It owns no run: closing or killing it changes nothing but what is on the terminal.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import Any, ClassVar, TypeVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from loopdeck.core.commands import Command
+from loopdeck.deck.decks import Deck
+from loopdeck.deck.snapshot import NOTHING, LoopRow, Snapshot, Watcher
+from loopdeck.errors import LoopdeckError
+from loopdeck.store.layout import RunPaths
+from loopdeck.tui.actions import actions
+from loopdeck.tui.frame import RoomScreen
+from loopdeck.tui.screens.deck import DeckScreen
+from loopdeck.tui.text import line
+from loopdeck.tui.theme import THEMES
+
+PLACES = {
+    "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"), "review": ("review", "ReviewScreen"),
+    "state": ("state", "StateScreen"), "retry": ("retry", "RetryScreen"), "approvals": ("approvals", "ApprovalsScreen"),
+    "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"), "harness": ("harness", "HarnessScreen"),
+}  # fmt: skip
+"""The module and class of each place's screen. Those about one run take its row."""
+T = TypeVar("T")
+_NOTICE_S = 6.0
+
+
+class Room(App[None]):
+    """The app. Screens reach it as `self.room`."""
+
+    TITLE = "loopdeck"
+    CSS = """
+    Screen { layers: base; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "quit", show=False, priority=True)]
+    ENABLE_COMMAND_PALETTE = True
+
+    class Taken(Message):
+        """The reader has seen something new."""
+
+        def __init__(self, snapshot: Snapshot) -> None:
+            self.snapshot = snapshot
+            super().__init__()
+
+    class Done(Message):
+        """Work beside the room has come to its end; `then` is called with it on the UI thread."""
+
+        def __init__(self, then: Callable[[], None]) -> None:
+            self.then = then
+            super().__init__()
+
+    def __init__(self, decks: tuple[Deck, ...], watcher: Callable[[Callable[[Snapshot], None]], Watcher], *, by: str) -> None:
+        super().__init__()
+        self.decks = decks
+        self.by = by
+        self.snapshot = NOTHING
+        self.reader = watcher(self._post)
+        self.animation_level = "none"
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = "loopdeck"
+
+    def on_mount(self) -> None:
+        """The deck first; then the reader starts to look."""
+        self.push_screen(DeckScreen())
+        self.reader.start()
+        self.set_timer(1.0, _settle)
+
+    def _post(self, snapshot: Snapshot) -> None:
+        """Called by the reader in its own thread; the one thing it does to the app."""
+        self.post_message(self.Taken(snapshot))
+
+    def on_unmount(self) -> None:
+        """Nothing of ours looks at files any more."""
+        self.reader.stop()
+
+    def now(self) -> float:
+        """Seconds since the epoch; frozen in pictures."""
+        return time.time()
+
+    def on_room_taken(self, message: Taken) -> None:
+        """Give it to the screen in front, then let the reader make the next."""
+        self.snapshot = message.snapshot
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, RoomScreen):
+                if screen.is_mounted:
+                    screen.take(message.snapshot)
+                break
+        self.reader.taken()
+
+    def on_room_done(self, message: Done) -> None:
+        """The end of some work beside."""
+        message.then()
+
+    # What screens ask of the room
+
+    def open(self, screen: Screen[Any]) -> None:
+        """Go down into `screen`; escape comes back."""
+        self.push_screen(screen)
+
+    def back(self) -> None:
+        """Go up, as far as the deck."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def deck_of(self, row: LoopRow) -> Deck:
+        """The deck that a row is of."""
+        return self.decks[row.deck]
+
+    def paths_of(self, row: LoopRow) -> RunPaths:
+        """Where the files of a row's run are."""
+        return self.deck_of(row).home.run_dir(row.loop, row.run)
+
+    def send(self, row: LoopRow, command: Command, said: str, name: str = "") -> None:
+        """Put a command into the run's inbox and say so; if `name` was taken, say that somebody else was first."""
+        deck, paths = self.deck_of(row), self.paths_of(row)
+
+        def sent(taken: str) -> None:
+            self.tell(said if taken else "somebody else has just answered it", "information" if taken else "warning")
+            self.reader.poke()
+
+        self.do(lambda: deck.send(paths, command, name), sent)
+
+    def do(self, work: Callable[[], T], done: Callable[[T], None] | None = None) -> None:
+        """Run `work` in a thread, then `done` with its result on the UI thread; a designed error becomes a notice."""
+
+        def job() -> None:
+            try:
+                result = work()
+            except LoopdeckError as error:
+                said = str(error)
+                self.post_message(self.Done(lambda: self.tell(said, "error")))
+                return
+            if done is not None:
+                then = done
+                self.post_message(self.Done(lambda: then(result)))
+
+        self.run_worker(job, thread=True, exclusive=False, group="beside", exit_on_error=True)
+
+    def tell(self, text: str, kind: str = "information") -> None:
+        """A notice: what was done, or why not. Never a question."""
+        severity: Any = kind
+        self.notify(str(line(text, 600)), severity=severity, timeout=_NOTICE_S, markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: what can be done on the screen it was opened on, and the themes."""
+        if isinstance(screen, RoomScreen):
+            for one in actions(screen.SCOPE):
+                if screen.check_action(one.does, ()):
+                    yield SystemCommand(one.title, one.help, lambda does=one.does: self.call_later(screen.run_action, does))
+        yield SystemCommand("Theme", "Change how the room looks", self.action_change_theme)
+
+    def action_approvals(self) -> None:
+        """Everything that waits for a person."""
+        self.down("approvals")
+
+    def action_money(self) -> None:
+        """What it costs."""
+        self.down("money")
+
+    def action_new(self) -> None:
+        """A new loop."""
+        self.down("new")
+
+    def action_help(self) -> None:
+        """Every key that works on the screen in front."""
+        from loopdeck.tui.screens.help import HelpScreen
+
+        scope = self.screen.SCOPE if isinstance(self.screen, RoomScreen) else "help"
+        self.open(HelpScreen(scope))
+
+    def down(self, place: str, *about: LoopRow) -> None:
+        """Go down to a place of the room by its name; its screen is loaded when it is first wanted."""
+        module, name = PLACES[place]
+        kind = getattr(import_module(f"loopdeck.tui.screens.{module}"), name)
+        if not (isinstance(self.screen, kind) and not about):
+            self.open(kind(*about))
+
+
+def _settle() -> None:
+    """What start-up has made is here to stay: the collector need not look at it again, which would take frames."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,186 @@
+"""The operator's hand on the run in front of him: the same keys, words and effects on every screen that has one.
+
+Invariant: nothing here changes a run. A command is put into its inbox; what came of it is seen in the next snapshots.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from loopdeck.core import commands as cmd
+from loopdeck.deck.snapshot import LoopRow
+from loopdeck.tui.screens.ask import Confirm, Words
+
+if TYPE_CHECKING:
+    from loopdeck.tui.app import Room
+    from loopdeck.tui.frame import RoomScreen
+
+    _Base = RoomScreen
+else:
+    _Base = object
+
+_SETTINGS = "max_iterations, max_cost_usd, max_tokens, max_wall, max_tool_calls, no_progress, severity_floor, final_pass, model"
+
+
+def at() -> str:
+    """UTC now, RFC 3339."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Hand(_Base):
+    """What can be done to `self.subject()`."""
+
+    def action_start(self) -> None:
+        """A new run of the loop."""
+        row = self.subject()
+        if row is None:
+            return
+        room = self.room
+        deck = room.deck_of(row)
+
+        def begun() -> str:
+            from loopdeck import unpriced
+            from loopdeck.deck.launch import readied, start
+
+            specs = readied(deck, [row.loop])
+            unpriced.refuse(deck, specs)
+            return start(deck, specs[0], room.by).run
+
+        def done(run: str) -> None:
+            room.tell(f"{row.loop}: {run} started")
+            room.reader.poke()
+
+        room.do(begun, done)
+
+    def action_pause(self) -> None:
+        """At the next step."""
+        self._carry(cmd.Pause(by=self.room.by, at=at()), "will pause at its next step")
+
+    def action_resume(self) -> None:
+        """Go on."""
+        self._carry(cmd.Resume(by=self.room.by, at=at()), "goes on")
+
+    def action_hold(self) -> None:
+        """Stop before the next iteration; once more: don't."""
+        row = self.subject()
+        if row is not None and row.held:
+            self._carry(cmd.Resume(by=self.room.by, at=at()), "will not be held")
+        else:
+            self._carry(cmd.Hold(by=self.room.by, at=at()), "will hold before its next iteration")
+
+    def action_nudge(self) -> None:
+        """A word for the next iteration."""
+        row = self.subject()
+        if row is None:
+            return
+
+        def said(text: str | None) -> None:
+            if text:
+                self._carry_to(row, cmd.Nudge(by=self.room.by, at=at(), text=text), "told at its next iteration")
+
+        self.app.push_screen(Words(f"A word to the maker of {row.loop}, for its next iteration:"), said)
+
+    def action_kill(self) -> None:
+        """End it, after a question."""
+        row = self.subject()
+        if row is None:
+            return
+
+        def said(why: str | None) -> None:
+            if why is not None:
+                self._carry_to(
+                    row, cmd.Kill(by=self.room.by, at=at(), why=why), "is being stopped; it shows as ended once all of it is gone"
+                )
+
+        question = f"End {row.loop} {row.run}? Its work so far stays on its branch."
+        self.app.push_screen(Confirm(question, "Kill", reason="why (optional)", danger=True), said)
+
+    def action_set(self) -> None:
+        """Change a limit, the model or the strictness."""
+        row = self.subject()
+        if row is None:
+            return
+
+        def said(text: str | None) -> None:
+            if not text:
+                return
+            key, _, value = text.replace("=", " ", 1).strip().partition(" ")
+            command = cmd.Set(by=self.room.by, at=at(), key=key, value=value.strip())
+            if refusal := _refusal(row, command):
+                self.room.tell(refusal, "error")
+            else:
+                self._carry_to(row, command, f"{key} is being set")
+
+        self.app.push_screen(Words(f"Set for this run of {row.loop}: KEY VALUE, one of {_SETTINGS}"), said)
+
+    def action_verdict(self) -> None:
+        """The verdict a human check waits for."""
+        row = self.subject()
+        if row is None or row.asking != "verdict":
+            return
+
+        def judged(passed: bool, why: str | None) -> None:
+            if why is not None:
+                command = cmd.Judge(by=self.room.by, at=at(), check=row.asking_for, passed=passed, why=why)
+                self._carry_to(row, command, "passed" if passed else "failed, with your reason as a finding")
+
+        question = f"{row.loop}: does '{row.asking_for}' pass? Review it first with v."
+        screen = Confirm(question, "Pass", other="Fail", reason="why (compulsory for a fail)")
+        self.app.push_screen(screen, lambda why: judged(not screen.other_chosen, why))
+
+    def action_retry(self) -> None:
+        """Again from an earlier iteration."""
+        self._into("retry")
+
+    def action_edit(self) -> None:
+        """The loop's state."""
+        self._into("state")
+
+    def action_why(self) -> None:
+        """The evidence."""
+        self._into("why")
+
+    def action_trace(self) -> None:
+        """Everything it did."""
+        self._into("trace")
+
+    def action_review(self) -> None:
+        """What it made."""
+        self._into("review")
+
+    def open_loop(self, row: LoopRow) -> None:
+        """Down into the loop."""
+        self.room.down("loop", row)
+
+    def _into(self, place: str) -> None:
+        row = self.subject()
+        if row is not None:
+            self.room.down(place, row)
+
+    def _carry(self, command: cmd.Command, said: str) -> None:
+        row = self.subject()
+        if row is not None and row.run:
+            self._carry_to(row, command, said)
+
+    def _carry_to(self, row: LoopRow, command: cmd.Command, said: str) -> None:
+        room: Room = self.room
+        deck, paths = room.deck_of(row), room.paths_of(row)
+
+        def done(_: str) -> None:
+            room.tell(f"{row.loop} {said}")
+            room.reader.poke()
+
+        from loopdeck.deck.waking import carry
+
+        room.do(lambda: carry(deck, paths, command), done)
+
+
+def _refusal(row: LoopRow, command: cmd.Set) -> str:
+    """Why the setting makes no sense; empty if it does."""
+    from loopdeck.core.hand import changed
+    from loopdeck.errors import LoopdeckError
+
+    try:
+        changed(row.settings, command.key, command.value)
+    except LoopdeckError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,91 @@
+"""The two lines around every screen: what is going on, and what can be done about it here."""
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.strip import Strip
+
+from loopdeck.core.columns import Cell, cell
+from loopdeck.tui.widgets.painted import Painted
+
+_Keys = list[tuple[Binding, bool]]
+
+
+class TitleBar(Painted):
+    """One line on top: what the screen is about on the left, what concerns the whole deck on the right."""
+
+    DEFAULT_CSS = """
+    TitleBar { height: 1; background: $panel; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: tuple[Cell, ...] = ()
+        self._right: tuple[Cell, ...] = ()
+
+    def say(self, left: tuple[Cell, ...], right: tuple[Cell, ...] = ()) -> None:
+        """Show these; nothing is painted if they are what is shown already."""
+        if (left, right) != (self._left, self._right):
+            self._left, self._right = left, right
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The line; where both don't fit, the left one is cut."""
+        width = self.size.width
+        right = sum(len(one.text) for one in self._right)
+        room = max(0, width - right - 1) if right else width
+        strips = [self.strip((cell(" "), *self._left), room)]
+        if right:
+            strips.append(self.strip((*self._right, cell(" ")), width - room))
+        return Strip.join(strips)
+
+
+class KeyBar(Painted):
+    """One line below: the keys that do something here and now; a click on one is as good as pressing it."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; background: $panel; dock: bottom; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spans: list[tuple[int, int, str]] = []
+
+    def compose(self) -> ComposeResult:
+        """It has no parts."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Painted anew whenever other keys apply."""
+        self.screen.bindings_updated_signal.subscribe(self, self._again)
+
+    def render_line(self, y: int) -> Strip:
+        """As many keys as fit, in the registry's order."""
+        cells: list[Cell] = [cell(" ")]
+        self._spans, at = [], 1
+        for binding in self._shown():
+            key = self.app.get_key_display(binding)
+            width = len(key) + len(binding.description) + 3
+            if at + width > self.size.width:
+                break
+            cells += [cell(key, "key"), cell(f" {binding.description}  ", "dim")]
+            self._spans.append((at, at + width, binding.key))
+            at += width
+        return self.strip(cells, self.size.width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Press what was clicked."""
+        for first, end, key in self._spans:
+            if first <= event.x < end:
+                self.app.simulate_key(key)
+
+    def _again(self, _screen: Screen[object]) -> None:
+        self.refresh()
+
+    def _shown(self) -> list[Binding]:
+        seen: dict[str, Binding] = {}
+        for active in self.screen.active_bindings.values():
+            if active.binding.show and active.enabled:
+                seen.setdefault(active.binding.action, active.binding)
+        return list(seen.values())
