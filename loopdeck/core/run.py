@@ -89,8 +89,8 @@ class Spend(Struct):
 class Iteration(Struct):
     """One finished or running pass.
 
-    `seconds` is active time, `check_seconds` what its checks took; `fingerprints` are those of its open findings, each as often as it was found; `floor` is the severity
-    floor it was graded by.
+    `seconds` is active time, `check_seconds` what its checks took; `fingerprints` are those of its open findings, each as often as it
+    was found; `floor` is the severity floor it was graded by.
     """
 
     number: int
