@@ -22,12 +22,12 @@ from loopdeck.tui.actions import actions
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.text import line
-from loopdeck.tui.theme import THEMES
+from loopdeck.tui.theme import LINES_CSS, THEMES
 
 PLACES = {
-    "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"), "review": ("review", "ReviewScreen"),
-    "state": ("state", "StateScreen"), "retry": ("retry", "RetryScreen"), "approvals": ("approvals", "ApprovalsScreen"),
-    "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"), "harness": ("harness", "HarnessScreen"),
+    "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
+    "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"), "retry": ("retry", "RetryScreen"),
+    "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"), "harness": ("harness", "HarnessScreen"),
 }  # fmt: skip
 """The module and class of each place's screen. Those about one run take its row."""
 T = TypeVar("T")
@@ -38,9 +38,7 @@ class Room(App[None]):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
-    CSS = """
-    Screen { layers: base; }
-    """
+    CSS = LINES_CSS
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "quit", show=False, priority=True)]
     ENABLE_COMMAND_PALETTE = True
 

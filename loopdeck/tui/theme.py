@@ -25,36 +25,35 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 LINES_CSS = """
-Painted {
-    & .lines--plain { color: $foreground; }
-    & .lines--dim { color: $foreground 60%; }
-    & .lines--good { color: $success; }
-    & .lines--bad { color: $error; text-style: bold; }
-    & .lines--warn { color: $warning; }
-    & .lines--info { color: $primary; }
-    & .lines--ask { color: $warning; text-style: bold; }
-    & .lines--accent { color: $accent; }
-    & .lines--head { color: $foreground 70%; text-style: bold; }
-    & .lines--key { color: $primary; text-style: bold; }
-    & .lines--add { color: $success; }
-    & .lines--del { color: $error; }
-    & .lines--mark { text-style: reverse; }
-    & .lines--strong { text-style: bold; }
-    & .lines--cursor { background: $primary 25%; }
-    & .lines--cursor-idle { background: $foreground 10%; }
-    &:ansi .lines--plain { color: ansi_default; }
-    &:ansi .lines--dim { color: ansi_bright_black; }
-    &:ansi .lines--good { color: ansi_green; }
-    &:ansi .lines--bad { color: ansi_red; text-style: bold; }
-    &:ansi .lines--warn { color: ansi_yellow; }
-    &:ansi .lines--info { color: ansi_blue; }
-    &:ansi .lines--ask { color: ansi_yellow; text-style: bold; }
-    &:ansi .lines--accent { color: ansi_magenta; }
-    &:ansi .lines--head { color: ansi_default; text-style: bold; }
-    &:ansi .lines--key { color: ansi_cyan; text-style: bold; }
-    &:ansi .lines--add { color: ansi_green; }
-    &:ansi .lines--del { color: ansi_red; }
-    &:ansi .lines--cursor { background: ansi_blue; color: ansi_bright_white; }
-    &:ansi .lines--cursor-idle { background: ansi_bright_black; }
-}
+.lines--plain { color: $foreground; }
+.lines--dim { color: $foreground 60%; }
+.lines--good { color: $success; }
+.lines--bad { color: $error; text-style: bold; }
+.lines--warn { color: $warning; }
+.lines--info { color: $primary; }
+.lines--ask { color: $warning; text-style: bold; }
+.lines--accent { color: $accent; }
+.lines--head { color: $foreground 70%; text-style: bold; }
+.lines--key { color: $primary; text-style: bold; }
+.lines--add { color: $success; }
+.lines--del { color: $error; }
+.lines--mark { text-style: reverse; }
+.lines--strong { text-style: bold; }
+.lines--cursor { background: $primary 25%; }
+.lines--cursor-idle { background: $foreground 10%; }
+Widget:ansi .lines--plain { color: ansi_default; }
+Widget:ansi .lines--dim { color: ansi_bright_black; }
+Widget:ansi .lines--good { color: ansi_green; }
+Widget:ansi .lines--bad { color: ansi_red; text-style: bold; }
+Widget:ansi .lines--warn { color: ansi_yellow; }
+Widget:ansi .lines--info { color: ansi_blue; }
+Widget:ansi .lines--ask { color: ansi_yellow; text-style: bold; }
+Widget:ansi .lines--accent { color: ansi_magenta; }
+Widget:ansi .lines--head { color: ansi_default; text-style: bold; }
+Widget:ansi .lines--key { color: ansi_cyan; text-style: bold; }
+Widget:ansi .lines--add { color: ansi_green; }
+Widget:ansi .lines--del { color: ansi_red; }
+Widget:ansi .lines--cursor { background: ansi_blue; color: ansi_bright_white; }
+Widget:ansi .lines--cursor-idle { background: ansi_bright_black; }
 """
+"""For the app: what the named styles look like, in whatever widget paints with them."""

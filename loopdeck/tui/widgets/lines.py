@@ -16,12 +16,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from loopdeck.core.columns import Column, Rows, Source, TableRow, cell, fit
-from loopdeck.tui.widgets.painted import Painted
+from loopdeck.tui.widgets.painted import PAINTS, Painted
 
 
-class LineTable(ScrollView, Painted, can_focus=True):
+class LineTable(Painted, ScrollView, can_focus=True):
     """Rows from a source under a head line, with a cursor."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     LineTable { height: 1fr; background: $background; scrollbar-size-vertical: 1; }
     """

@@ -1,7 +1,7 @@
 """What all line-painting widgets share: styles by name, and cells made into a line of the terminal."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,16 +11,19 @@ from textual.widget import Widget
 from loopdeck.core.columns import Align, Cell, Cells, Column, Place, TableRow
 from loopdeck.core.text import Shown
 from loopdeck.tui.text import sized
-from loopdeck.tui.theme import LINES_CSS, STYLES
+from loopdeck.tui.theme import STYLES
 
-_CURSORS = ("cursor", "cursor-idle")
+PAINTS: set[str] = {f"lines--{name}" for name in (*STYLES, "cursor", "cursor-idle")}
+"""The component classes of every widget that paints; Textual looks for them in the widget's own class only."""
+
+if TYPE_CHECKING:
+    _Base = Widget
+else:
+    _Base = object
 
 
-class Painted(Widget):
-    """A widget that paints lines from cells; its styles are those of `theme`, so that a theme changes all of them."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in (*STYLES, *_CURSORS)}
-    DEFAULT_CSS = LINES_CSS
+class Painted(_Base):
+    """Mixed into a widget that paints lines from cells and has `PAINTS`; its styles are those of `theme`, so a theme changes all."""
 
     def named_style(self, name: str) -> Style:
         """The style of that name, without a background of its own."""
