@@ -8,7 +8,7 @@ import msgspec
 
 from loopdeck.cli import here, out
 from loopdeck.core.trace import TraceEvent
-from loopdeck.core.traceline import line
+from loopdeck.core.traceline import kind_of, line
 from loopdeck.core.unknown import Unknown
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError
@@ -49,15 +49,9 @@ def _ended(deck: Deck, paths: RunPaths) -> bool:
 
 
 def _wanted(entry: TraceEntry, options: argparse.Namespace) -> bool:
-    kind = kind_of(entry)
+    kind = kind_of(entry.event)
     right_iteration = not options.iteration or getattr(entry.event, "iteration", 0) == options.iteration
     return right_iteration and (not options.kind or kind == options.kind)
-
-
-def kind_of(entry: TraceEntry) -> str:
-    """The entry's kind, as it is on disk."""
-    event = entry.event
-    return event.kind if isinstance(event, Unknown) else str(event.__struct_config__.tag)
 
 
 def _print(entry: TraceEntry, as_json: bool) -> None:
@@ -65,4 +59,4 @@ def _print(entry: TraceEntry, as_json: bool) -> None:
         body = msgspec.json.decode(entry.event.raw) if isinstance(entry.event, Unknown) else msgspec.to_builtins(entry.event)
         out.document({"seq": entry.seq, "at": entry.at, **body})
     else:
-        out.say(line(entry.at, kind_of(entry), entry.event))
+        out.say(line(entry.at, entry.event))

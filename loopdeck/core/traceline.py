@@ -1,54 +1,105 @@
-"""One line for each trace event, for people."""
+"""What a trace event comes to in one line, for the verb and for the trace view. Pure.
+
+Invariant: the line is short however large the event is, and never fails. Its texts are raw: whoever shows them cleans them.
+"""
+
+from msgspec import Struct
 
 from loopdeck.core import trace as tr
-from loopdeck.core.conversation import Text
+from loopdeck.core.conversation import Text, ToolUse
+from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import dollars
 
-_WIDE = 160
+WIDE = 400
+"""Characters of an event's own words that are kept."""
+_VERB_WIDE = 160
 
 
-def line(at: str, kind: str, event: tr.AnyTraceEvent) -> str:
-    """Time, iteration, kind and the gist."""
-    iteration = getattr(event, "iteration", 0)
-    return f"{at[11:23]}  {iteration:>3}  {kind:<14}  {_gist(event)}"
+class Told(Struct, frozen=True):
+    """An event in short. `head` is in our words, `said` in the event's, cut; `size` is how many characters it had to say.
+
+    `depth` is its place in the tree of calls: a turn is 0, what it asks for 1, what came of that 2. `cost` is in picodollars.
+    """
+
+    kind: str
+    iteration: int
+    head: str
+    said: str = ""
+    size: int = 0
+    trouble: bool = False
+    seconds: float | None = None
+    cost: int | None = None
+    depth: int = 0
 
 
-def _gist(event: tr.AnyTraceEvent) -> str:
+def kind_of(event: tr.AnyTraceEvent) -> str:
+    """The event's kind, as it is on disk."""
+    return event.kind if isinstance(event, Unknown) else str(event.__struct_config__.tag)
+
+
+def told(event: tr.AnyTraceEvent) -> Told:
+    """The event in short."""
+    kind, iteration = kind_of(event), int(getattr(event, "iteration", 0))
     match event:
         case tr.PromptSent() | tr.ModelReplied() | tr.ModelFailed():
-            return f"{event.role} {event.call} {_model(event)}"
+            return _model(kind, event)
         case tr.ToolCalled():
-            return f"{event.tool} {_flat(event.arguments)}"
+            return Told(kind, iteration, event.tool, *_short(event.arguments), depth=1)
         case tr.ToolReturned():
-            return (
-                f"{event.tool} {event.problem or ('refused' if event.is_error else 'ok')} {event.seconds:.2f} s: {_flat(event.output)}"
-            )
+            trouble = event.is_error or event.problem is not None
+            head = f"{event.tool} {event.problem or ('refused' if event.is_error else 'ok')}"
+            return Told(kind, iteration, head, *_short(event.output), trouble, event.seconds, depth=2)
         case tr.CheckRan():
-            return f"{event.check}: {event.outcome}, score {event.score:.2f}, {event.findings} findings, {event.seconds:.2f} s"
-        case tr.StateRead() | tr.StateWritten():
-            return f"by {event.role if isinstance(event, tr.StateRead) else event.author} {event.hash[:12]}"
+            head = f"{event.check}: {event.outcome}, score {event.score:.2f}, {event.findings} findings"
+            last = event.tail.rstrip().rpartition("\n")[2]
+            return Told(kind, iteration, head, *_short(last), event.outcome != "passed", event.seconds)
+        case tr.Waited():
+            return Told(kind, iteration, event.cause, seconds=event.seconds)
+        case tr.Noted():
+            return Told(kind, iteration, "", *_short(event.text))
+        case Unknown():
+            return Told(kind, iteration, "", *_short(event.raw.decode("utf-8", "replace")))
+        case _:
+            return Told(kind, iteration, _fact(event))
+
+
+def line(at: str, event: tr.AnyTraceEvent) -> str:
+    """Time, iteration, kind and the gist, as the verb prints them."""
+    one = told(event)
+    cost = "" if one.cost is None else f"${dollars(one.cost):.4f}"
+    seconds = "" if one.seconds is None else f"{one.seconds:.2f} s"
+    gist = " ".join(part for part in (one.head, cost, seconds) if part)
+    if one.said:
+        gist = f"{gist}: {one.said[:_VERB_WIDE]}" if gist else one.said[:_VERB_WIDE]
+    return f"{at[11:23]}  {one.iteration:>3}  {one.kind:<14}  {gist}"
+
+
+def _fact(event: tr.StateRead | tr.StateWritten | tr.Committed) -> str:
+    match event:
         case tr.Committed():
             return f"{event.commit[:12]} {'no change' if event.empty else f'{event.files} files +{event.added} -{event.removed}'}"
-        case tr.Waited():
-            return f"{event.seconds:.1f} s: {event.cause}"
-        case tr.Noted():
-            return _flat(event.text)
-        case _:
-            return _flat(event.raw.decode("utf-8", "replace"))
+        case tr.StateRead():
+            return f"by {event.role} {event.hash[:12]}"
+        case tr.StateWritten():
+            return f"by {event.author} {event.hash[:12]}"
 
 
-def _model(event: tr.PromptSent | tr.ModelReplied | tr.ModelFailed) -> str:
+def _model(kind: str, event: tr.PromptSent | tr.ModelReplied | tr.ModelFailed) -> Told:
+    who = f"{event.role} {event.call}"
     match event:
         case tr.PromptSent():
             size = sum(part.size for part in event.parts)
-            return f"to {event.model or 'model'}: {len(event.parts)} parts, {size} bytes, {event.messages} messages"
+            head = f"{who} to {event.model or 'model'}: {len(event.parts)} parts, {size} bytes, {event.messages} messages"
+            return Told(kind, event.iteration, head)
+        case tr.ModelFailed():
+            return Told(kind, event.iteration, f"{who} {event.failure}", *_short(event.message), True, event.seconds)
         case tr.ModelReplied():
             said = " ".join(block.text for block in event.blocks if isinstance(block, Text))
-            cost = "" if event.cost is None else f" ${dollars(event.cost):.4f}"
-            return f"{event.usage.tokens} tokens{cost} {event.seconds:.2f} s: {_flat(said)}"
-        case tr.ModelFailed():
-            return f"{event.failure}: {_flat(event.message)}"
+            asked = ", ".join(block.tool for block in event.blocks if isinstance(block, ToolUse))[:WIDE]
+            head = f"{who} {event.usage.tokens} tokens" + (f", asks for {asked}" if asked else "")
+            return Told(kind, event.iteration, head, *_short(said), event.problem is not None, event.seconds, event.cost)
 
 
-def _flat(text: str) -> str:
-    return " ".join(text.split())[:_WIDE]
+def _short(said: str) -> tuple[str, int]:
+    # A megabyte need not be looked at to show a line of it.
+    return " ".join(said[: 4 * WIDE].split())[:WIDE], len(said)

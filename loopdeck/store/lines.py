@@ -175,6 +175,14 @@ def epoch_and_link(line: bytes) -> tuple[int, str]:
     return found.epoch, found.prev
 
 
+def seq_of(line: bytes) -> int | None:
+    """The `seq` that a line says it has, or None if it can't be read."""
+    try:
+        return _loosely(line).seq
+    except UNREADABLE:
+        return None
+
+
 class LogFormat(Generic[E]):
     """A kind of log: the closed union of its events. `linked` says that every line carries a `prev`."""
 

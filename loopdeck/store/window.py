@@ -1,6 +1,7 @@
 """Any lines of a log by number, without holding the log: an index of one figure for each 64 KiB, grown as the file grows.
 
-Invariant: a line's number is its place in the file, from 0, and never changes; only what has a newline is a line.
+Invariant: a line's number is its place in the file, from 0, and never changes; only what has a newline is a line. The one exception is
+on request: the last lines of a log that is still being indexed can be had at once, under the numbers that their own `seq` lets expect.
 """
 
 import os
@@ -15,10 +16,12 @@ from msgspec import Struct
 
 from loopdeck.core.unknown import Unknown
 from loopdeck.store.files import failure
-from loopdeck.store.lines import E, Entry, LogFormat, encode, lines_of, plain
+from loopdeck.store.lines import TAIL, E, Entry, LogFormat, encode, lines_of, plain, seq_of
 
 BLOCK = 1 << 16
 _READ = 16 * BLOCK
+_FAR = 64 * BLOCK
+"""Bytes from the end within which lines are had before the index has come there."""
 
 
 class Row(Struct, Generic[E], frozen=True):
@@ -29,17 +32,37 @@ class Row(Struct, Generic[E], frozen=True):
     raw: bytes = b""
 
 
+class Found(Struct, frozen=True):
+    """What a stretch of a search came to: the numbers of the lines that have it, and the byte up to which all was looked at."""
+
+    numbers: list[int]
+    upto: int
+
+
+class Ahead(Struct, frozen=True):
+    """The end of a log that is not indexed yet: `lines` lines end, by the last one's `seq`, at byte `end`."""
+
+    lines: int = 0
+    end: int = 0
+
+
 class Window(Generic[E]):
-    """A view on a log by line number. Keeps a descriptor open; `close` it. Not for several threads."""
+    """A view on a log by line number. Keeps a descriptor open; `close` it. Not for several threads.
+
+    `generation` counts how often another file stood at the path, or the file had been cut: then every line is another.
+    """
 
     def __init__(self, form: LogFormat[E], path: Path) -> None:
         self._form = form
         self._path = path
+        self.generation = 0
+        self.size = 0
+        self._ahead = Ahead()
         self._descriptor = -1
         self._identity = (0, 0)
-        # How many newlines there are before the end of each whole block.
+        # How many newlines there are before the end of each whole block; how many in all, and where the last one is.
         self._counts = array("Q")
-        self._total = 0
+        self._total = self._end = 0
 
     def grow(self, limit: int = 1 << 62) -> bool:
         """Take in what the file has gained, `limit` bytes of it at most; True if that was all. Raises StoreError."""
@@ -52,13 +75,27 @@ class Window(Generic[E]):
         """Lines known so far; `grow` first to know all."""
         return self._total
 
+    def foresee(self) -> int:
+        """How many lines there seem to be, before `grow` has come to the end: the last ones can then be had at once. Raises StoreError.
+
+        It is what the last line says of itself, so it is too little where lines of an older life stand between. 0 if it can't be told.
+        """
+        try:
+            end = self._look()
+            self._ahead = next(self._foreseen(end), Ahead())
+        except OSError as error:
+            raise failure("read the log", self._path, error) from error
+        return self._ahead.lines
+
     def rows(self, first: int, count: int) -> list[Row[E]]:
-        """Up to `count` lines from number `first` on, of those known so far. Raises StoreError."""
-        count = min(count, self.count() - first)
-        if first < 0 or count <= 0:
+        """Up to `count` lines from number `first` on, of those known or foreseen so far. Raises StoreError."""
+        known = min(count, self.count() - first)
+        foreseen = min(count, self._ahead.lines - first)
+        if first < 0 or max(known, foreseen) <= 0:
             return []
         try:
-            lines = self._lines(first, count)
+            lines = self._last_lines(first, foreseen) if foreseen > known else []
+            lines = lines or (self._lines(first, known) if known > 0 else [])
         except OSError as error:
             raise failure("read the log", self._path, error) from error
         rows: list[Row[E]] = []
@@ -72,21 +109,28 @@ class Window(Generic[E]):
 
         It reads a megabyte between two steps at most only if it finds nothing there; take as many hits as you need.
         """
+        for found in self.seek(text, first):
+            yield from found.numbers
+
+    def seek(self, text: str, first: int = 0, *, any_case: bool = False) -> Iterator[Found]:
+        """The same in steps of a megabyte, each told whether it found anything or not; `any_case` takes a-z for A-Z. Raises StoreError.
+
+        Ends early if another file comes to stand at the path.
+        """
         if not text:
             return
         wanted = plain(encode(text))[1:-1]
-        end = self.count()
-        try:
-            number, at = first, self._start_of(first) if first < end else 0
-            while number < end:
-                data = self._whole(at)
-                if not data:
-                    return
-                yield from _hits(data, wanted, number, end)
-                number += data.count(b"\n")
-                at += len(data)
-        except OSError as error:
-            raise failure("search the log", self._path, error) from error
+        wanted = wanted.lower() if any_case else wanted
+        for at, data in self._pieces(first, _READ):
+            where = data.lower() if any_case else data
+            place = where.find(wanted)
+            # To count lines takes as long as to search them: only where there is something.
+            numbers = list(_hits(where, wanted, place, self._number_at(at), self.count())) if place >= 0 else []
+            yield Found(numbers, at + len(data))
+
+    def pieces(self, first: int) -> Iterator[bytes]:
+        """The known lines from number `first` on, about 64 KiB of them at a time. Raises StoreError; ends early as `seek` does."""
+        return (data for _, data in self._pieces(first, BLOCK))
 
     def close(self) -> None:
         """Give the file back."""
@@ -95,7 +139,9 @@ class Window(Generic[E]):
         self._descriptor = -1
 
     def _grow(self, limit: int) -> bool:
-        size = self._look()
+        size = self.size = self._look()
+        if size < self._end:
+            self._forget()
         del self._counts[size // BLOCK :]
         total = self._counts[-1] if self._counts else 0
         buffer = bytearray(_READ)
@@ -108,12 +154,17 @@ class Window(Generic[E]):
             for start in range(0, got, BLOCK):
                 total += buffer.count(b"\n", start, min(start + BLOCK, got))
                 self._counts.append(total)
+            cut = buffer.rfind(b"\n", 0, got) + 1
+            self._end = at + cut if cut else self._end
             at += got
         self._total = total
+        if at < size:
+            return False
         # What comes after the last newline may yet be cut by the writer and become something else.
         while self._counts and self._counts[-1] == total:
             self._counts.pop()
-        return at >= size
+        self._ahead = Ahead()
+        return True
 
     def _look(self) -> int:
         """The file's size; starts anew if another file stands at the path."""
@@ -123,7 +174,7 @@ class Window(Generic[E]):
                 if self._identity == (there.st_dev, there.st_ino):
                     return there.st_size
             self.close()
-        self._counts, self._total = array("Q"), 0
+            self._forget()
         try:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -131,6 +182,27 @@ class Window(Generic[E]):
         found = os.fstat(self._descriptor)
         self._identity = (found.st_dev, found.st_ino)
         return found.st_size
+
+    def _forget(self) -> None:
+        """Another file stands here, or lines have gone from it: all that was known of it was of something else."""
+        self._counts, self._total, self._end, self._ahead = array("Q"), 0, 0, Ahead()
+        self.generation += 1
+
+    def _foreseen(self, end: int) -> Iterator[Ahead]:
+        """What the last whole line before byte `end` says, if it can be read."""
+        step = BLOCK
+        while step <= _FAR:
+            start = max(0, end - step)
+            data = os.pread(self._descriptor, end - start, start) if end else b""
+            cut = data.rfind(b"\n") + 1
+            head = data.rfind(b"\n", 0, max(0, cut - 1)) + 1
+            if head or not start:
+                seq = seq_of(data[head:cut])
+                # A number that so few bytes can't hold is no number to trust.
+                if seq is not None and 0 <= seq < end // TAIL:
+                    yield Ahead(seq + 1, start + cut)
+                return
+            step *= 4
 
     def _start_of(self, number: int) -> int:
         """Where line `number` begins: behind the `number`-th newline."""
@@ -141,8 +213,17 @@ class Window(Generic[E]):
         data = os.pread(self._descriptor, BLOCK, block * BLOCK)
         at = -1
         for _ in range(number - before):
-            at = data.index(b"\n", at + 1)
+            at = data.find(b"\n", at + 1)
+            if at < 0:
+                # It was cut away since.
+                return self.size
         return block * BLOCK + at + 1
+
+    def _number_at(self, at: int) -> int:
+        """The number of the line that begins at byte `at`."""
+        block = min(at // BLOCK, len(self._counts))
+        before = self._counts[block - 1] if block else 0
+        return before + os.pread(self._descriptor, at - block * BLOCK, block * BLOCK).count(b"\n")
 
     def _lines(self, first: int, count: int) -> list[bytes]:
         at = self._start_of(first)
@@ -155,12 +236,39 @@ class Window(Generic[E]):
                 break
             lines += found
             at += sum(map(len, found))
-            step = BLOCK if found else step * 4
+            step = step if found else step * 4
         return lines[:count]
 
-    def _whole(self, at: int) -> bytes:
-        """About a megabyte of whole lines from `at` on, one of them at least; nothing at the end."""
-        step = _READ
+    def _last_lines(self, first: int, count: int) -> list[bytes]:
+        """As many lines as lie, counted from the end, where `first` and so on are expected; none if that is far from it."""
+        wanted = self._ahead.lines - first
+        step = BLOCK
+        while step <= _FAR:
+            start = max(0, self._ahead.end - step)
+            lines = list(lines_of(os.pread(self._descriptor, self._ahead.end - start, start)))
+            if start:
+                del lines[:1]
+            if len(lines) >= wanted or not start:
+                return lines[-wanted:][:count] if len(lines) >= wanted else []
+            step *= 4
+        return []
+
+    def _pieces(self, first: int, step: int) -> Iterator[tuple[int, bytes]]:
+        """Whole lines, about `step` bytes at a time and where they begin, from number `first` to the last that is known."""
+        generation = self.generation
+        try:
+            at = self._start_of(first) if 0 <= first < self.count() else self._end
+            while at < self._end and generation == self.generation:
+                data = self._whole(at, min(step, self._end - at))
+                if not data:
+                    return
+                yield at, data
+                at += len(data)
+        except OSError as error:
+            raise failure("read the log", self._path, error) from error
+
+    def _whole(self, at: int, step: int) -> bytes:
+        """About `step` bytes of whole lines from `at` on, one of them at least; nothing if they were cut away."""
         while True:
             data = os.pread(self._descriptor, step, at)
             cut = data.rfind(b"\n") + 1
@@ -169,10 +277,9 @@ class Window(Generic[E]):
             step *= 4
 
 
-def _hits(data: bytes, wanted: bytes, number: int, end: int) -> Iterator[int]:
-    """The numbers of those lines of `data`, the first of which is `number`, that hold `wanted`; none from `end` on."""
+def _hits(data: bytes, wanted: bytes, at: int, number: int, end: int) -> Iterator[int]:
+    """The numbers below `end` of those lines of `data` that hold `wanted`, first at `at`; `number` is that of the first line."""
     counted = 0
-    at = data.find(wanted)
     while at >= 0:
         number += data.count(b"\n", counted, at)
         if number >= end:
