@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _PICO_PER_TOKEN = 10**6
 """A dollar per million tokens, in picodollars per token."""
 
+_ORDINARY_INPUT = 100_000
+"""Tokens; lists charge more only above twice as many."""
+
 _OUTPUTS = ("output_mtok", "output_reasoning_mtok", "output_citation_mtok")
 """Prices of what a model writes; usage doesn't tell the kinds apart, so the dearest counts."""
 
@@ -71,6 +74,11 @@ def rates(
         cache_write=max(one.cache_write for one in found),
         source=found[0].source,
     )
+
+
+def ordinary(model: str, provider_hint: str, overrides: Mapping[str, Price]) -> Rates | None:
+    """The rates of calls whose input is not extraordinarily long, for estimates; None if the price is not known."""
+    return rates(model, provider_hint, overrides, most_input=_ORDINARY_INPUT)
 
 
 def cost(model: str, usage: Usage, provider_hint: str, overrides: Mapping[str, Price], *, now: datetime | None = None) -> int | None:

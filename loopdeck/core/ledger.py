@@ -16,9 +16,6 @@ from loopdeck.core.shares import hit_share
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
 
-RECENT = 200
-"""The newest charges of a run that are remembered one by one, for the burn rate."""
-
 _WORSE: tuple[Certainty, ...] = ("metered", "priced", "estimated")
 K = TypeVar("K")
 
@@ -121,7 +118,7 @@ class Line(Struct, frozen=True):
 
 
 class Statement(Struct, frozen=True):
-    """The account of one run as it stands. Seconds are active ones; `check_s` is the checks' part of them, `recent` newest last.
+    """The account of one run as it stands. Seconds are active ones; `check_s` is the checks' part of them.
 
     `max_cost` is the run's cap in picodollars. A run that is still going on has no `reason`.
     """
@@ -134,7 +131,6 @@ class Statement(Struct, frozen=True):
     seconds: float = 0.0
     check_s: float = 0.0
     max_cost: int | None = None
-    recent: tuple[tuple[str, int], ...] = ()
 
     @property
     def total(self) -> Total:
@@ -150,7 +146,6 @@ class Account:
         self._saving = saving
         self._lines: dict[tuple[int, Role, str, str], Total] = {}
         self._reserved: dict[str, ev.ModelCallReserved] = {}
-        self._recent: list[tuple[str, int]] = []
         self._epoch = self._iteration = 0
         self._clock = self._check_s = 0.0
         self._reason: Reason | None = None
@@ -183,9 +178,7 @@ class Account:
     def statement(self) -> Statement:
         """What has come together so far."""
         lines = tuple(Line(*key, total) for key, total in self._lines.items())
-        return Statement(
-            self._loop, self._run, lines, self._reason, self._iteration, self._clock, self._check_s, self._max_cost, tuple(self._recent)
-        )
+        return Statement(self._loop, self._run, lines, self._reason, self._iteration, self._clock, self._check_s, self._max_cost)
 
     def _settle(self, event: ev.ModelCallSettled, at: str) -> None:
         reserved = self._reserved.pop(event.call, None)
@@ -203,7 +196,6 @@ class Account:
         charge = Charge(self._iteration, of.role, of.model, at, usage, cost, certainty, failed)
         key = (self._iteration, of.role, of.model, at[:10])
         self._lines[key] = self._lines.get(key, NOTHING) + charged(charge, self._saving(charge))
-        self._recent = [*self._recent[1 - RECENT :], (at, cost or 0)]
 
 
 def statement(loop: str, run: str, entries: Iterable[tuple[ev.AnyEvent, Stamp]], saving: Saving = no_saving) -> Statement:

@@ -1,17 +1,14 @@
-"""What the money bought and how long it will last: cost per accepted result, the checker's share, burn rate and forecast.
+"""What the money bought and how long it will last: cost per accepted result, the checker's share, the forecast.
 
-Pure: the time is an argument. A share of nothing and a cost that is not known are None, never 0.
+Pure. A share of nothing and a cost that is not known are None, never 0.
 """
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from loopdeck.core.ledger import NOTHING, Statement, Total, added
 
-WINDOW_S = 600.0
-"""Seconds over which a burn rate is taken unless another span is given."""
 _HOUR_S = 3600.0
 
 
@@ -87,23 +84,8 @@ def _each(total: Total, count: int) -> int | None:
     return total.cost // count if count and not total.unpriced else None
 
 
-def burn(charges: Iterable[tuple[str, int]], now: datetime, window_s: float = WINDOW_S) -> int:
-    """Picodollars an hour, from the `charges` (when, picodollars) of the last `window_s` seconds before `now`."""
-    since = now.timestamp() - window_s
-    spent = sum(cost for at, cost in charges if since < moment(at).timestamp() <= now.timestamp())
-    return round(spent * _HOUR_S / window_s)
-
-
 def reached_in(left: int, rate: int) -> float | None:
     """Seconds until `left` picodollars are spent at `rate` an hour: 0 if none is left, None if nothing is being spent."""
     if left <= 0:
         return 0.0
     return left * _HOUR_S / rate if rate > 0 else None
-
-
-def moment(at: str) -> datetime:
-    """A time of a journal; the beginning of all time if it isn't one."""
-    try:
-        return datetime.fromisoformat(at).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return datetime.fromtimestamp(0, UTC)

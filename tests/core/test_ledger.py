@@ -1,7 +1,5 @@
 """The ledger: it charges what the fold charges, and whatever it is cut into adds up again."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +8,7 @@ from loopdeck.core import events as ev
 from loopdeck.core.fold import Stamp
 from loopdeck.core.ledger import Charge, Statement, Total, added, charged, gathered, no_saving, receipts, statement
 from loopdeck.core.usage import Usage
-from loopdeck.core.worth import burn, reached_in, worth
+from loopdeck.core.worth import reached_in, worth
 from tests.core.make import verdict
 from tests.core.samples import SETTINGS
 from tests.core.simulate import drawn
@@ -128,11 +126,7 @@ def test_worth_is_cost_for_each_result_that_was_accepted_and_what_the_checks_too
     assert nothing.merged is None
 
 
-def test_the_burn_rate_looks_back_a_while_and_the_forecast_ahead():
-    now = datetime(2026, 11, 21, 8, tzinfo=UTC)
-    spent = [((now - timedelta(seconds=ago)).isoformat(), 100) for ago in (1, 300, 599, 601, 4000, -5)]
-    assert burn(spent, now) == 300 * 6
-    assert burn([("no time", 5)], now) == 0
+def test_the_forecast_is_what_is_left_at_the_rate_it_goes():
     assert reached_in(900, 1800) == 1800
     assert reached_in(0, 1800) == reached_in(-5, 0) == 0
     assert reached_in(900, 0) is None
