@@ -24,7 +24,7 @@ def look(paths: RunPaths) -> RunView:
     # The lease first: a runner that ends between the two looks has written its end by then.
     seen = _seen(paths)
     folded = load_run(paths)
-    return _with_last_words(view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
+    return with_last_words(view(named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
 
 
 _REST = 30
@@ -59,7 +59,7 @@ class Watch:
         size = _size(paths)
         if before is None or size != self._sizes[paths]:
             folded = load_run(paths)
-            now = _with_last_words(view(_named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
+            now = with_last_words(view(named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
         else:
             now = view(before.run, seen, str(paths.dir), damage=before.damage)
         self._seen[paths], self._sizes[paths] = now, size
@@ -76,13 +76,14 @@ def _seen(paths: RunPaths) -> Seen:
     return Seen(held.held, held.age_s, _age(paths), held.holder is not None)
 
 
-def _named(run: Run, paths: RunPaths) -> Run:
+def named(run: Run, paths: RunPaths) -> Run:
+    """`run`, called by its place as long as its journal has not said what it is called."""
     if not run.id:
         run.loop, run.id = paths.loop, paths.run
     return run
 
 
-def _with_last_words(one: RunView, paths: RunPaths) -> RunView:
+def with_last_words(one: RunView, paths: RunPaths) -> RunView:
     """`one`, and if its runner is gone without an end, what that said last: a full disk can't be told in a journal."""
     if one.reason != "lost" or one.run.status == "ended":
         return one

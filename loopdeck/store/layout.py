@@ -139,6 +139,11 @@ class DeckHome(NamedTuple):
         return self.path / "births"
 
     @property
+    def frame(self) -> Path:
+        """What the room showed last, to be painted before it is up; can be deleted at any time."""
+        return self.path / "room" / "frame.json"
+
+    @property
     def prices(self) -> Path:
         """Looked-up prices of models; can be deleted at any time."""
         return self.path / "prices"
@@ -280,6 +285,11 @@ def _refuse_unsafe(path: Path) -> None:
     if kind in _REMOTE:
         what = f"the deck's home is on a {kind} file system, where locks can't be relied on"
         raise StoreError(what, where=str(path), remedy=elsewhere)
+
+
+def is_remote(path: Path) -> bool:
+    """True if `path` is on another machine's disk, where it may change without this machine being told."""
+    return _file_system(os.path.realpath(path)) in _REMOTE
 
 
 def _file_system(real: str) -> str:

@@ -1,0 +1,214 @@
+"""One run, followed: what its journal folds to and what is seen of its runner, kept up to date for what has changed alone.
+
+Invariant: after `refresh` the row is the one that a cold look at the run's files would give; only what the journal has gained was
+folded for it. Whatever is wrong with the files ends up in the row, as damage, and never as an exception.
+"""
+
+import time
+from collections import deque
+
+from loopdeck.core import events as ev
+from loopdeck.core import fold
+from loopdeck.core.run import Run
+from loopdeck.deck import burn
+from loopdeck.deck.attention import Order, moment, order
+from loopdeck.deck.facts import UNKNOWN, Facts
+from loopdeck.deck.reading import named, with_last_words
+from loopdeck.deck.rows import SILENT_S, Known, Sums, finished, run_row, same, whole
+from loopdeck.deck.snapshot import LoopRow
+from loopdeck.deck.view import SETTLING_S, Seen, view
+from loopdeck.errors import Bug, LoopdeckError
+from loopdeck.store import lease
+from loopdeck.store.folded import load_run
+from loopdeck.store.journal import JOURNAL, JournalTail, tail_journal
+from loopdeck.store.layout import RunPaths
+from loopdeck.store.locks import is_locked
+from loopdeck.store.reading import last
+
+_RECENT = 400
+"""Newest events that are looked through for what was spent in the last minutes before anybody followed."""
+_NOBODY = Seen(False, 0.0, 0.0)
+
+_Stamp = tuple[int, int, int] | None
+
+
+class Followed:
+    """One run. `facts`, `unread` and `edited` are told from outside, followed by `refresh`."""
+
+    def __init__(self, paths: RunPaths, key: str, deck: int) -> None:
+        self.paths = paths
+        self.key = key
+        self.facts: Facts = UNKNOWN
+        self.unread = 0
+        self.edited = False
+        self.run = Run()
+        self.row = LoopRow(key=key, deck=deck, loop=paths.loop, run=paths.run, dir=str(paths.dir))
+        self.order: Order = order(self.row)
+        self.folds = 0
+        self._deck = deck
+        self._seen = _NOBODY
+        self._told: tuple[object, ...] = ()
+        self._tail: JournalTail | None = None
+        self._stuck: _Stamp = None
+        self._damage = ""
+        self._sums = Sums()
+        self._charges: deque[burn.Charge] = deque()
+        self._rate = 0
+
+    @property
+    def over(self) -> bool:
+        """True if its journal says that the run has ended."""
+        return self.run.status == "ended"
+
+    @property
+    def today(self) -> int:
+        """Picodollars spent in iterations that began since the `day` of the last `refresh`."""
+        return whole(self.run, self._sums).today
+
+    def refresh(self, now: float, day: str, *, look: bool = False) -> bool:
+        """Take in what is new; True if the row is another one for it. `now` is the time, `day` when it began (UTC, RFC 3339).
+
+        With `look` also at the runner and at whatever tells nobody of itself.
+        """
+        try:
+            return self._refresh(now, day, look)
+        except LoopdeckError as error:
+            # Rights and disks are mended without a change of the file, so it is tried again.
+            return self._bare(error.what, (0, 0, 0))
+        except Exception as error:
+            # Lines with right checksums that make no sense are damage too, and not the end of all reading.
+            return self._bare(f"{self.paths.journal.name} makes no sense: {type(error).__name__}: {error}", self._stamp())
+
+    def remember(self, now: float) -> None:
+        """Find what was spent in the last minutes before the run was followed. Raises StoreError."""
+        if self._tail is None or self.over or moment(self.run.last_at) <= now - burn.WINDOW_S:
+            return
+        first = self._charges[0][0] if self._charges else now
+        earlier = [
+            (at, entry.event.cost)
+            for entry in last(JOURNAL, self.paths.journal, _RECENT)
+            if isinstance(entry.event, ev.ModelCallSettled) and entry.event.cost and (at := moment(entry.at)) < first
+        ]
+        self._charges.extendleft(reversed(earlier))
+
+    def _refresh(self, now: float, day: str, look: bool) -> bool:
+        changed = self._take_in(now, look)
+        if look or changed:
+            burn.forget(self._charges, now)
+            began = moment(self.run.started_at)
+            self._rate = 0 if self.over or not self._charges else burn.rate(self._charges, began, now)
+        told = (self.key, self.facts, self.unread, self.edited, self._rate, day, self._damage, *_visible(self._seen))
+        if not changed and told == self._told:
+            return False
+        self._told = told
+        return self._paint(day)
+
+    def _take_in(self, now: float, look: bool) -> bool:
+        # The lease first: a runner that ends between the two looks has written its end by then.
+        if look if self._seen.held else not self.over:
+            self._seen = self._look()
+        if self._tail is None:
+            return look and self._load()
+        if look and self._tail.mark.offset and not self.paths.journal.exists():
+            return self._load()
+        changed = False
+        generation, damage = self._tail.generation, self._tail.damage
+        while entries := self._tail.poll():
+            if generation != self._tail.generation:
+                generation = self._tail.generation
+                self._begin(Run())
+            changed = True
+            self.folds += 1
+            for entry in entries:
+                if not self._apply(entry.event, fold.Stamp(entry.at, entry.clock, entry.epoch), entry.seq, now):
+                    return True
+        if damage is not self._tail.damage:
+            found = self._tail.damage
+            self._damage = f"{self.paths.journal.name}:{found.line}: {found.what}" if found else ""
+            changed = True
+        return changed
+
+    def _apply(self, event: ev.AnyEvent, stamp: fold.Stamp, seq: int, now: float) -> bool:
+        before = self.run.spend.cost
+        try:
+            fold.apply(self.run, event, stamp)
+        except Bug as error:
+            self._stop_at(f"{self.paths.journal.name}, event {seq}: {error.what}")
+            return False
+        cost = self.run.spend.cost - before
+        if cost and (at := moment(stamp.at)) > now - burn.WINDOW_S:
+            self._charges.append((at, cost))
+        return True
+
+    def _load(self) -> bool:
+        """The whole run from its checkpoint on, if there is anything to be found that was not there the last time."""
+        stamp = self._stamp()
+        if self._stuck is not None and stamp == self._stuck:
+            return False
+        folded = load_run(self.paths)
+        self._begin(named(folded.run, self.paths))
+        self.folds += 1
+        self._damage = folded.damage
+        if folded.damage:
+            self._stop_at(folded.damage, stamp)
+        else:
+            self._tail, self._stuck = tail_journal(self.paths.journal, folded.mark), None
+        return True
+
+    def _begin(self, run: Run) -> None:
+        self.run = named(run, self.paths)
+        self._sums = Sums()
+        self._charges.clear()
+        self._damage = ""
+
+    def _stop_at(self, damage: str, stamp: _Stamp = None) -> None:
+        """Go no further until the file is another one: then it is read from the start."""
+        self._damage = damage
+        self._tail = None
+        self._stuck = stamp or self._stamp()
+
+    def _bare(self, what: str, stamp: _Stamp) -> bool:
+        """Show of the run only that it can't be shown."""
+        if self._damage == what:
+            return False
+        self._stop_at(what, stamp)
+        self._told = ()
+        self.row = LoopRow(
+            key=self.key, deck=self._deck, loop=self.paths.loop, run=self.paths.run, dir=str(self.paths.dir), attention="broken", damage=what,
+        )  # fmt: skip
+        self.order = order(self.row)
+        return True
+
+    def _look(self) -> Seen:
+        path = self.paths.lease
+        held = is_locked(path)
+        # Who has held it is in the file; it is read until somebody has, and never again.
+        begun = held or self._seen.begun or lease.look(path).holder is not None
+        try:
+            silent = max(0.0, time.time() - path.stat().st_mtime) if held else 0.0
+            age = 0.0 if begun else max(0.0, time.time() - self.paths.dir.stat().st_mtime)
+        except OSError:
+            return Seen(held, 0.0, 0.0, begun)
+        return Seen(held, silent, age, begun)
+
+    def _stamp(self) -> _Stamp:
+        try:
+            found = self.paths.journal.stat()
+        except OSError:
+            return None
+        return (found.st_ino, found.st_size, found.st_ctime_ns)
+
+    def _paint(self, day: str) -> bool:
+        self._sums = finished(self.run, self._sums, day)
+        seen = with_last_words(view(self.run, self._seen, str(self.paths.dir), damage=self._damage), self.paths)
+        known = Known(self.key, self._deck, self.facts, self.unread, self.edited, self._rate)
+        row = run_row(seen, known, whole(self.run, self._sums))
+        if same(row, self.row):
+            return False
+        self.row, self.order = row, order(row)
+        return True
+
+
+def _visible(seen: Seen) -> tuple[bool, bool, int, bool]:
+    """What of it shows: that a living runner breathes is no news, nor is how long a run that was just made has been waiting."""
+    return (seen.held, seen.begun, int(seen.beat_age_s) if seen.beat_age_s >= SILENT_S else 0, seen.age_s < SETTLING_S)
