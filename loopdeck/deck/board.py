@@ -117,14 +117,17 @@ def age(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f}s"
 
 
-def headline(snapshot: Snapshot, now: float) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """The title line: whose deck and how many loops are in which state; then spend, its rate and when a cap is reached, what waits."""
-    rows = snapshot.rows
+def headline(snapshot: Snapshot, width: int = 120) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    """The title line: whose deck and how many loops are in which state; then spend, its rate and when a cap is reached, what waits.
+
+    Where the line is short, states are told by their glyphs alone, and what is least urgent is left out.
+    """
+    narrow = width < 110
     names = ", ".join(one.name for one in snapshot.decks) or "loopdeck"
     left = [cell(names, "strong", 60)]
-    for word, glyph, style, number in _counts(rows):
-        left.append(cell(f"  {glyph}{number} {word}", style))
-    return tuple(left), _concerns(snapshot, now)
+    for word, glyph, style, number in _counts(snapshot.rows):
+        left.append(cell(f" {glyph}{number}" if narrow else f"  {glyph}{number} {word}", style))
+    return tuple(left), _concerns(snapshot, narrow=narrow)
 
 
 def _counts(rows: tuple[LoopRow, ...]) -> list[tuple[str, str, str, int]]:
@@ -140,18 +143,19 @@ def _counts(rows: tuple[LoopRow, ...]) -> list[tuple[str, str, str, int]]:
     return found
 
 
-def _concerns(snapshot: Snapshot, now: float) -> tuple[Cell, ...]:
+def _concerns(snapshot: Snapshot, *, narrow: bool) -> tuple[Cell, ...]:
     rows = snapshot.rows
     known = [row.cost for row in rows if row.cost is not None]
     spent = money(sum(known)) + ("+?" if len(known) < len(rows) else "")
     cells = [cell(spent, "plain")]
     if rate := sum(row.rate for row in rows):
         cells.append(cell(f" {money(rate)}/h", "info"))
-        if words := _forecast(rows, snapshot.decks, now):
+        words = "" if narrow else _forecast(rows, snapshot.decks)
+        if words:
             cells.append(cell(f" {words}", "warn"))
     if unread := sum(deck.unread for deck in snapshot.decks):
         over = any(deck.unread_cap is not None and deck.unread > deck.unread_cap for deck in snapshot.decks)
-        cells.append(cell(f"  {count(unread)} unread lines", "bad" if over else "dim"))
+        cells.append(cell(f"  {count(unread)} unread{'' if narrow else ' lines'}", "bad" if over else "dim"))
     if waiting := waiting_count(rows):
         cells.append(cell(f"  {waiting} for you", "ask"))
     trouble = sum(len(deck.trouble) for deck in snapshot.decks)
@@ -165,7 +169,7 @@ def waiting_count(rows: tuple[LoopRow, ...]) -> int:
     return sum(max(1, len(row.approvals)) for row in rows if row.status == "asking")
 
 
-def _forecast(rows: tuple[LoopRow, ...], decks: tuple[DeckFacts, ...], now: float) -> str:
+def _forecast(rows: tuple[LoopRow, ...], decks: tuple[DeckFacts, ...]) -> str:
     """When the first cap on money is reached if all goes on as in the last minutes."""
     hours = []
     for row in rows:

@@ -5,6 +5,7 @@ words to the decks. It owns no run: closing or killing it changes nothing but wh
 import gc
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, TypeVar
 
@@ -27,7 +28,8 @@ from loopdeck.tui.theme import LINES_CSS, THEMES
 PLACES = {
     "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
     "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"), "retry": ("retry", "RetryScreen"),
-    "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"), "harness": ("harness", "HarnessScreen"),
+    "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"),
+    "harness": ("harness", "HarnessScreen"),
 }  # fmt: skip
 """The module and class of each place's screen. Those about one run take its row."""
 T = TypeVar("T")
@@ -154,7 +156,7 @@ class Room(App[None]):
         if isinstance(screen, RoomScreen):
             for one in actions(screen.SCOPE):
                 if screen.check_action(one.does, ()):
-                    yield SystemCommand(one.title, one.help, lambda does=one.does: self.call_later(screen.run_action, does))
+                    yield SystemCommand(one.title, one.more, partial(self.call_later, screen.run_action, one.runs))
         yield SystemCommand("Theme", "Change how the room looks", self.action_change_theme)
 
     def action_approvals(self) -> None:

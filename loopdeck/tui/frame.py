@@ -53,7 +53,7 @@ class RoomScreen(Screen[None]):
 
     def take(self, snapshot: Snapshot) -> None:
         """Called by the room; the title line is for all screens the same."""
-        left, right = headline(snapshot, self.room.now())
+        left, right = headline(snapshot, self.size.width)
         words = self.title_words()
         self.query_one(TitleBar).say((cell(words, "strong", 400),) if words else left, right)
         self.shown(snapshot)

@@ -26,21 +26,21 @@ THEMES = (DARK, LIGHT)
 
 LINES_CSS = """
 .lines--plain { color: $foreground; }
-.lines--dim { color: $foreground 60%; }
+.lines--dim { color: $secondary; }
 .lines--good { color: $success; }
 .lines--bad { color: $error; text-style: bold; }
 .lines--warn { color: $warning; }
 .lines--info { color: $primary; }
 .lines--ask { color: $warning; text-style: bold; }
 .lines--accent { color: $accent; }
-.lines--head { color: $foreground 70%; text-style: bold; }
+.lines--head { color: $secondary; text-style: bold; }
 .lines--key { color: $primary; text-style: bold; }
 .lines--add { color: $success; }
 .lines--del { color: $error; }
 .lines--mark { text-style: reverse; }
 .lines--strong { text-style: bold; }
-.lines--cursor { background: $primary 25%; }
-.lines--cursor-idle { background: $foreground 10%; }
+.lines--cursor { background: $primary-muted; }
+.lines--cursor-idle { background: $panel; }
 Widget:ansi .lines--plain { color: ansi_default; }
 Widget:ansi .lines--dim { color: ansi_bright_black; }
 Widget:ansi .lines--good { color: ansi_green; }

@@ -47,5 +47,5 @@ def bindings(scope: str) -> "list[BindingType]":
     from textual.binding import Binding
 
     return [
-        Binding(one.key, one.does, one.label or one.title, show=bool(one.label), tooltip=one.help, id=one.id) for one in actions(scope)
+        Binding(one.key, one.runs, one.label or one.title, show=bool(one.label), tooltip=one.help, id=one.id) for one in actions(scope)
     ]

@@ -27,6 +27,16 @@ class Action(Struct, frozen=True, kw_only=True):
         return self.id.rpartition(".")[2]
 
     @property
+    def runs(self) -> str:
+        """The name by which Textual runs it: of the app for what is the room's, else of the screen in front."""
+        return f"app.{self.does}" if self.id.startswith("room.") else self.does
+
+    @property
     def title(self) -> str:
-        """How palette and help call it."""
-        return self.help.partition(":")[0].rstrip(".")
+        """How the palette calls it."""
+        return self.help.partition(":")[0]
+
+    @property
+    def more(self) -> str:
+        """What the palette says below the title."""
+        return self.help.partition(":")[2].strip()

@@ -82,6 +82,12 @@ class DeckScreen(Hand, RoomScreen):
         """All of the hand's, and what opens a loop."""
         return NAMES
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is something to come back from only if something is open."""
+        if action == "back":
+            return bool(self._wanted) or (self.is_mounted and self.query_one(Peek).display)
+        return super().check_action(action, parameters)
+
     def _fits(self, row: LoopRow) -> bool:
         if not self._wanted or self._jumping:
             return True

@@ -12,8 +12,6 @@ from textual.widget import Widget
 from loopdeck.core.columns import Cell, cell
 from loopdeck.tui.widgets.painted import PAINTS, Painted
 
-_Keys = list[tuple[Binding, bool]]
-
 
 class TitleBar(Painted, Widget):
     """One line on top: what the screen is about on the left, what concerns the whole deck on the right."""
@@ -66,18 +64,31 @@ class KeyBar(Painted, Widget):
         self.screen.bindings_updated_signal.subscribe(self, self._again)
 
     def render_line(self, y: int) -> Strip:
-        """As many keys as fit, in the registry's order."""
-        cells: list[Cell] = [cell(" ")]
-        self._spans, at = [], 1
+        """The screen's own keys from the left, as many as fit; those of the whole room always, on the right."""
+        own: list[Binding] = []
+        rooms: list[Binding] = []
         for binding in self._shown():
-            key = self.app.get_key_display(binding)
-            width = len(key) + len(binding.description) + 3
-            if at + width > self.size.width:
+            (rooms if binding.action.startswith("app.") else own).append(binding)
+        self._spans = []
+        width = self.size.width
+        right, _ = self._row(rooms, max(0, width - sum(self._width(one) for one in rooms)), width)
+        edge = self._spans[0][0] if self._spans else width
+        left, at = self._row(own, 1, edge)
+        return self.strip((cell(" "), *left, cell(" " * (edge - at), limit=1000), *right), width)
+
+    def _row(self, listed: list[Binding], at: int, end: int) -> tuple[list[Cell], int]:
+        cells: list[Cell] = []
+        for binding in listed:
+            width = self._width(binding)
+            if at + width > end:
                 break
-            cells += [cell(key, "key"), cell(f" {binding.description}  ", "dim")]
+            cells += [cell(self.app.get_key_display(binding), "key"), cell(f" {binding.description}  ", "dim")]
             self._spans.append((at, at + width, binding.key))
             at += width
-        return self.strip(cells, self.size.width)
+        return cells, at
+
+    def _width(self, binding: Binding) -> int:
+        return len(self.app.get_key_display(binding)) + len(binding.description) + 3
 
     def on_click(self, event: events.Click) -> None:
         """Press what was clicked."""
@@ -90,7 +101,11 @@ class KeyBar(Painted, Widget):
 
     def _shown(self) -> list[Binding]:
         seen: dict[str, Binding] = {}
-        for active in self.screen.active_bindings.values():
-            if active.binding.show and active.enabled:
-                seen.setdefault(active.binding.action, active.binding)
+        listed = self.screen._bindings.key_to_bindings
+        for key, active in self.screen.active_bindings.items():
+            # A table opens its rows itself; what that means is the screen's to say.
+            opens = [one for one in listed.get(key, ()) if active.binding.action == "choose"]
+            binding = opens[0] if opens else active.binding
+            if binding.show and active.enabled:
+                seen.setdefault(binding.action, binding)
         return list(seen.values())
