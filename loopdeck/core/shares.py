@@ -26,12 +26,11 @@ def cost_of(spend: Spend) -> float | None:
 
 
 def last_progress(rounds: Sequence[Iteration]) -> int:
-    """The index of the iteration whose score last beat all before it, or that passed; -1 if none has yet."""
+    """The index of the iteration whose score last beat all before it; -1 if none has yet."""
     best, at = 0.0, -1
     for index, one in enumerate(rounds):
-        score = one.score or 0.0
-        if score > best or (one.passed and score >= best):
-            best, at = score, index
+        if one.score is not None and one.score > best:
+            best, at = one.score, index
     return at
 
 

@@ -97,15 +97,10 @@ class Pass(Struct, frozen=True, eq=False):
         return self.iteration.number
 
     @property
-    def checker_s(self) -> float:
-        """Seconds the checks took."""
-        return sum(one.seconds for one in self.verdicts)
-
-    @property
     def checker_time_share(self) -> float | None:
         """The checks' part of the iteration's active time, in 0..1; None while it goes on."""
         whole = self.iteration.seconds
-        return min(1.0, self.checker_s / whole) if self.over and whole > 0 else None
+        return min(1.0, self.iteration.check_seconds / whole) if self.over and whole > 0 else None
 
     @property
     def new(self) -> int:
@@ -144,11 +139,6 @@ class History(Struct, frozen=True, eq=False):
     def first_failing(self) -> Pass | None:
         """The first iteration in which a check did not pass."""
         return next((one for one in self.passes if one.first_failing), None)
-
-    @property
-    def touched(self) -> int:
-        """How often a person had to do something for it: answers given, and wishes that had an effect."""
-        return sum(bool(one.by) for one in self.waits) + sum(one.deed != "refused" for one in self.touches)
 
 
 def between(since: str, until: str) -> float | None:

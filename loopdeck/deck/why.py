@@ -54,7 +54,7 @@ def why(one: RunView, history: History | None, now: str) -> tuple[Section, ...]:
         Section("Limits", tuple(_limit_line(limit, run) for limit in limits(run))),
         Section("Progress", tuple(_progress(run))),
         Section("Verdicts", tuple(_verdicts(run, history))),
-        Section("People", tuple(_people(history, now))),
+        Section("People", tuple(_people(run, history, now))),
         Section("Money", tuple(_money(run))),
         Section("Runner", tuple(_runner(one, history, now))),
     ]
@@ -172,7 +172,7 @@ def _findings(said: Verdict) -> str:
 # Who did what
 
 
-def _people(history: History | None, now: str) -> Lines:
+def _people(run: Run, history: History | None, now: str) -> Lines:
     if history is None:
         return []
     deeds = [(one.at, _wait_line(one, now)) for one in history.waits if one.of_person]
@@ -182,7 +182,10 @@ def _people(history: History | None, now: str) -> Lines:
         deeds.append((touch.at, Fact(_clock(touch.at), said + _in(touch.iteration), tone)))
     deeds.sort(key=lambda deed: deed[0])
     lines = [line for _, line in deeds[-_MOST_DEEDS:]]
-    return [Fact("touches", f"{history.touched} by people"), *lines]
+    return [
+        Fact("touches", f"{run.touches} by people; longest without one {age(max(run.alone, run.clock - run.touched))} of work"),
+        *lines,
+    ]
 
 
 def _wait_line(one: Wait, now: str) -> Fact:

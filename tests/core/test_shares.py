@@ -43,6 +43,5 @@ def test_money_since_the_last_progress(name):
     assert since_progress(passes) == (sum(after), len(after))
 
 
-def test_a_pass_is_progress_even_at_the_same_score():
-    assert last_progress(rounds(("d", 1.0, ()), ("e", 1.0, ()), passed=True)) == 1
+def test_nothing_was_spent_before_the_first():
     assert since_progress([]) == (0, 0)

@@ -88,7 +88,6 @@ def test_an_approval_is_a_wait_with_its_answer():
     story.tell(ev.NoticeRaised("meanwhile"), ev.ApprovalDecided("a1", False, "olga", "not today"))
     (answered,) = told(story).waits
     assert (answered.answer, answered.by, answered.why, answered.seconds) == ("denied", "olga", "not today", 2.0)
-    assert told(story).touched == 1
 
 
 ANSWERED = {
@@ -118,7 +117,6 @@ def test_pauses_back_offs_and_verdicts_are_waits():
     ]
     assert all(one.until for one in seen.waits)
     assert [(one.deed, one.by) for one in seen.touches] == [("pause", "olga")]
-    assert seen.touched == 3
 
 
 def test_a_stop_ends_what_is_waited_for():
@@ -145,7 +143,6 @@ def test_what_people_do_unasked():
         (0, "resume", ""),
     ]
     assert seen.passes[0].told == ("try the parser",)
-    assert seen.touched == 4
 
 
 def test_trouble_is_labelled_and_never_mixed_up():
@@ -179,7 +176,6 @@ def test_the_checks_share_of_the_time():
     slow = msgspec.structs.replace(verdict("tests"), seconds=2.0)
     story = small().round(slow, verdict("lint"))
     (one,) = told(story).passes
-    assert one.checker_s == 2.0
     assert one.checker_time_share == pytest.approx(2.0 / one.iteration.seconds)
 
 

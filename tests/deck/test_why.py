@@ -61,8 +61,7 @@ def reserved() -> Story:
 
 
 def spent_out() -> Story:
-    story = failing(begun(max_cost=1000), "a").tell(ev.StopAsked("x"))
-    story.run.stop = None
+    story = failing(begun(max_cost=DOLLAR // 100), "a")
     return story.tell(ev.RunEnded("budget", "the next step does not fit into what is left of cost_usd", "cost_usd", best=1))
 
 
@@ -105,7 +104,7 @@ CASES: dict[str, tuple[RunView, tuple[str, ...]]] = {
         ("every required check passed, in iteration 1", "`./tests` gave 0", "iteration 1, commit 111111111111"),
     ),
     "max_iterations": (seen(ended("max_iterations")), ("all 4 iterations are done",)),
-    "budget cost": (seen(spent_out()), ("cost_usd: $0.0000 of $0.0000", "does not fit")),
+    "budget cost": (seen(spent_out()), ("cost_usd: $0.0000 of $0.0100", "does not fit")),
     "budget tokens": (seen(ended("budget", limit="tokens")), ("tokens: 15 of",)),
     "budget wall": (seen(ended("budget", limit="wall_s")), ("wall_s: ",)),
     "budget calls": (seen(ended("budget", limit="tool_calls_per_iteration")), ("twice in a row",)),
@@ -184,12 +183,12 @@ def test_how_many_more_iterations_there_is_money_for():
 
 
 def test_who_did_what():
-    story = begun().tell(ev.Nudged("try the parser", "olga"))
-    story.iteration().reply("t1:bash").ask("t1").tell(ev.ApprovalDecided("a1", False, "pavel", "not today"))
+    story = begun().tell(ev.Nudged("try the parser", "olga", command="c1"))
+    story.iteration().reply("t1:bash").ask("t1").tell(ev.ApprovalDecided("a1", False, "pavel", "not today", command="c2"))
     story.tell(ev.CommandTaken("c9", "resume", "olga", "it is not paused"))
     (people,) = [section for section in why(seen(story), told(story), NOW) if section.title == "People"]
     said = [line.text for line in people.lines]
-    assert said[0] == "2 by people"
+    assert said[0].startswith("2 by people; longest without one ")
     assert "olga: nudge, try the parser, before the first iteration" in said[1]
     assert "approval bash git push: denied by pavel (not today) after 1s, iteration 1" in said[2]
     assert "refused, resume: it is not paused" in said[3]
