@@ -102,6 +102,9 @@ VERBS: dict[str, Verb] = {
     "nudge": Verb("hand", "a word for the next iteration", _words(
         _run, _option("text", metavar="TEXT", help="what the maker is told"), _json)),
     "set": Verb("hand", "change a limit, the model or the strictness of a live run", _words(_run, _setting, _json)),
+    "retry": Verb("retry", "again from an earlier iteration: a new run that goes on from there", _words(
+        _run, _option("--from", dest="iteration", type=int, required=True, metavar="N", help="the iteration to go on from"),
+        _option("--wait", action="store_true", help="wait for the end, as `start` does"), _json)),
     "verdict": Verb("hand", "the human check", _words(
         _run, _option("check", metavar="CHECK", help="its name"), _option("grade", choices=("pass", "fail")), _why, _json)),
     "state": Verb("state", "read, edit, see who changed what", _words(

@@ -47,6 +47,7 @@ def _say_head(one: RunView, report: str | None) -> None:
     why = waiting_for(one)
     lines = [
         *([("why", why)] if why else []),
+        *([("retry of", f"{run.origin}, from iteration {run.origin_iteration}")] if run.origin else []),
         ("branch", f"{run.branch}{commits}{best}" if run.branch else "none yet"),
         ("worktree", run.worktree or "none yet"),
         ("files", one.dir),

@@ -22,6 +22,7 @@ def whole(one: RunView, paths: RunPaths, changed: bool) -> dict[str, Any]:
         "best": run.best or None,
         "by": run.by,
         "input": run.input,
+        "origin": {"run": run.origin, "iteration": run.origin_iteration} if run.origin else None,
         "clock_s": round(run.clock, 3),
         "limit": run.limit or None,
         "detector": run.detector or None,

@@ -8,7 +8,7 @@ Money is in picodollars, `None` where a price is not known; every `at` and `unti
 from typing import Literal
 
 from loopdeck.core.conversation import FailureKind, Stop
-from loopdeck.core.findings import Problem, Severity, Verdict
+from loopdeck.core.findings import Finding, Problem, Severity, Verdict
 from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
@@ -17,7 +17,10 @@ from loopdeck.core.usage import Certainty, Usage
 
 
 class RunQueued(Happening, frozen=True):
-    """The run exists; it waits for a place among `max_runs`."""
+    """The run exists; it waits for a place among `max_runs`.
+
+    One that goes on from iteration `origin_iteration` of the run `origin` begins with the `findings` that were open there.
+    """
 
     loop: str
     run: str
@@ -27,6 +30,9 @@ class RunQueued(Happening, frozen=True):
     harness: str
     by: str = ""
     input: str = ""
+    origin: str = ""
+    origin_iteration: int = 0
+    findings: tuple[Finding, ...] = ()
 
 
 class RunnerStarted(Happening, frozen=True):
@@ -43,12 +49,13 @@ class RunStarted(Happening, frozen=True):
 
 
 class WorkspacePrepared(Happening, frozen=True):
-    """Worktree and branch are there, made from commit `base`."""
+    """Worktree and branch are there, made from commit `base`, or from `start` if there was work on top of it already."""
 
     worktree: str
     branch: str
     base: str
     notices: tuple[str, ...] = ()
+    start: str = ""
 
 
 class RunEnded(Happening, frozen=True):

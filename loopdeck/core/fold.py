@@ -66,6 +66,8 @@ def _queued(run: Run, event: ev.RunQueued, stamp: Stamp) -> None:
     run.settings = event.settings
     run.spec_hash, run.exit_hash, run.harness = event.spec_hash, event.exit_hash, event.harness
     run.by, run.input = event.by, event.input
+    run.origin, run.origin_iteration = event.origin, event.origin_iteration
+    run.findings = event.findings
     run.queued_at = stamp.at
 
 
@@ -85,7 +87,7 @@ def _started(run: Run, event: ev.RunStarted, stamp: Stamp) -> None:
 
 def _prepared(run: Run, event: ev.WorkspacePrepared, stamp: Stamp) -> None:
     run.worktree, run.branch, run.base = event.worktree, event.branch, event.base
-    run.commit = event.base
+    run.commit = event.start or event.base
     run.notices.extend(event.notices)
     run.phase = "deciding"
 

@@ -34,7 +34,9 @@ def _result(run: Run) -> list[str]:
     spend = run.spend
     cost = "unknown" if run.cost is None else f"${dollars(run.cost):.4f} ({spend.certainty})"
     kept = f"iteration {run.best}" if run.best else "no graded iteration"
+    retried = [f"- A retry: goes on from iteration {run.origin_iteration} of {run.origin}, whose spending is not in here"]
     return [
+        *(retried if run.origin else []),
         f"- Branch `{run.branch}`, commit `{run.commit[:12]}` ({kept} is kept)" if run.branch else "- No branch was made",
         f"- Spent: {cost}, {spend.usage.tokens} tokens, {spend.model_calls} model calls, {spend.tool_calls} tool calls, "
         f"{run.clock:.1f} s",

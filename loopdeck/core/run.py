@@ -136,6 +136,8 @@ class Run(Struct):
     harness: str = ""
     input: str = ""
     by: str = ""
+    origin: str = ""
+    origin_iteration: int = 0
     queued_at: str = ""
     started_at: str = ""
     ended_at: str = ""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from shutil import rmtree
 
@@ -58,17 +59,27 @@ def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:
     paths = claim_run(deck.home, spec.name, now)
     template = "report.md" if spec.level == "report" else "maker.md"
     files = {**specs.gather(deck.root, spec), "template": prompt_text(template), "state": specs.initial_state(deck.root, spec.name)}
-    created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     settings = specs.load_deck(deck.root).deck
-    frozen = Frozen(spec.name, paths.run, str(deck.root), str(deck.repo.common_dir), created, spec, settings, files, by, given)
+    frozen = Frozen(spec.name, paths.run, str(deck.root), str(deck.repo.common_dir), stamped(now), spec, settings, files, by, given)
+    begin(paths, frozen)
+    return paths
+
+
+def stamped(now: datetime) -> str:
+    """`now`, which is UTC, as RFC 3339."""
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def begin(paths: RunPaths, frozen: Frozen, first: Callable[[], object] = lambda: None) -> None:
+    """Freeze a run whose folder is there, do what is to be done `first`, and start its runner; if one fails, the folder goes again."""
     try:
         freeze(paths.dir, frozen)
+        first()
     except LoopdeckError:
         # Nobody will ever run it: left there, it would wait for a place, and then be lost.
         rmtree(paths.dir, ignore_errors=True)
         raise
     launch(paths)
-    return paths
 
 
 def launch(paths: RunPaths) -> "subprocess.Popen[bytes]":

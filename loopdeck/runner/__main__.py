@@ -10,6 +10,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from msgspec import structs
+
 from loopdeck.core import events as ev
 from loopdeck.core.happening import Settings
 from loopdeck.core.redact import Redactor, secrets_of
@@ -46,18 +48,7 @@ def _begin(record: Record, frozen: Frozen, lease: Lease) -> None:
     if record.run.status == "ended":
         return
     if record.run.status == "idle":
-        record.happened(
-            ev.RunQueued(
-                frozen.loop,
-                frozen.run,
-                settings_of(frozen),
-                frozen.spec_hash,
-                frozen.exit_hash,
-                frozen.harness,
-                frozen.by,
-                frozen.input,
-            )
-        )
+        record.happened(_queued(frozen))
     if record.run.life:
         # What a life before this one had started must not go on beside us, nor outlive the run.
         from loopdeck.sandbox.hunt import sweep
@@ -65,6 +56,15 @@ def _begin(record: Record, frozen: Frozen, lease: Lease) -> None:
         sweep(frozen.run)
     holder = lease.holder
     record.happened(ev.RunnerStarted(os.getpid(), record.run.life + 1, holder.boot_id, holder.nonce), durable=True)
+
+
+def _queued(frozen: Frozen) -> ev.RunQueued:
+    hashes = (frozen.spec_hash, frozen.exit_hash, frozen.harness)
+    queued = ev.RunQueued(frozen.loop, frozen.run, settings_of(frozen), *hashes, frozen.by, frozen.input)
+    origin = frozen.origin
+    if origin is None:
+        return queued
+    return structs.replace(queued, origin=origin.run, origin_iteration=origin.iteration, findings=origin.findings)
 
 
 def settings_of(frozen: Frozen) -> Settings:

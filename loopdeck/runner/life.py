@@ -99,7 +99,8 @@ class Life:
 
     async def _prepare(self, step: steps.PrepareWorkspace) -> None:
         run = self._record.run
-        prepared = await self._site.workplace.prepare(f"loop/{run.loop}/{run.id}", again=run.life > 1)
+        branch, origin = f"loop/{run.loop}/{run.id}", self._site.frozen.origin
+        prepared = await self._site.workplace.prepare(branch, again=run.life > 1, origin=origin)
         self._record.happened(prepared, durable=True)
 
     async def _commit(self, step: steps.CommitWork) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import structs
+
 from loopdeck.checks.furnish import furnish
 from loopdeck.checks.port import ChangedPath
 from loopdeck.core import events as ev
@@ -27,6 +29,7 @@ from loopdeck.git.refs import keep_ref, tip, trees_of
 from loopdeck.git.repository import Repository
 from loopdeck.git.worktrees import clear, create
 from loopdeck.sandbox.port import Door
+from loopdeck.store.frozen import Origin
 from loopdeck.store.loopfolder import NAME, REPORT, STATE, LoopFolder
 
 _PATCH_BYTES = 200_000
@@ -56,19 +59,23 @@ class Workplace:
         """The run's worktree. Raises WorkspaceError if it is gone."""
         return open_worktree(self.repo, self.path)
 
-    async def prepare(self, branch: str, *, again: bool = False) -> ev.WorkspacePrepared:
+    async def prepare(self, branch: str, *, again: bool = False, origin: Origin | None = None) -> ev.WorkspacePrepared:
         """Make branch and worktree, provided with all the loop file asks for. Raises WorkspaceError.
 
+        A retry begins at its origin's commit. Its base is that of its origin: all that a merge would bring is what the run changed.
         `again`: an earlier life of the runner may have died over it; what it left has no work in it yet and is cleared away.
         """
         wanted = self._spec.workspace
         if again:
             await asyncio.to_thread(lambda: clear(self.repo, self.path, branch, tip(self.repo, branch) or ""))
-        base = await asyncio.to_thread(resolve_base, self.repo, wanted.base)
-        made = await asyncio.to_thread(lambda: create(self.repo, self.path, branch, base.commit, sparse=wanted.sparse, pool=self._pool))
+        start = await asyncio.to_thread(resolve_base, self.repo, wanted.base if origin is None else origin.commit)
+        made = await asyncio.to_thread(
+            lambda: create(self.repo, self.path, branch, start.commit, sparse=wanted.sparse, pool=self._pool)
+        )
         self.worktree = made
         notices = await self._provide(made)
-        return ev.WorkspacePrepared(str(self.path), branch, base.commit, (*base.notices, *notices))
+        prepared = ev.WorkspacePrepared(str(self.path), branch, start.commit, (*start.notices, *notices))
+        return prepared if origin is None else structs.replace(prepared, base=origin.base, start=start.commit)
 
     async def commit(self, run: Run, report: str) -> ev.WorkCommitted:
         """Commit what the maker left. The digest stands for the work as a whole, a report-only maker's report included."""

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
+from loopdeck.core.findings import Finding
 from loopdeck.core.spec import Deck, LoopSpec
 from loopdeck.errors import StoreError, UsageError
 
@@ -24,12 +25,22 @@ _LITERAL = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]*")
 _FORMAT = 1
 
 
+class Origin(Struct, frozen=True):
+    """What a retry goes on from: the run and its iteration, that iteration's `commit`, the run's `base`, and what was open then."""
+
+    run: str
+    iteration: int
+    base: str
+    commit: str
+    findings: tuple[Finding, ...] = ()
+
+
 class Frozen(Struct, frozen=True):
     """All that a run was started with.
 
     `root` is the operator's checkout, `common_dir` the git directory that all its worktrees share. `created` is UTC,
     RFC 3339; `by` who started it and `input` what they said. `files` are texts by `Use.key`, and whatever else the
-    starter froze (prompt templates). The three hashes are SHA-256 in hex, filled in by `sealed`.
+    starter froze (prompt templates). `origin` is set for a retry. The three hashes are SHA-256 in hex, filled in by `sealed`.
     """
 
     loop: str
@@ -42,6 +53,7 @@ class Frozen(Struct, frozen=True):
     files: dict[str, str] = {}
     by: str = ""
     input: str = ""
+    origin: Origin | None = None
     spec_hash: str = ""
     exit_hash: str = ""
     harness: str = ""

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from loopdeck.core.findings import finding
 from loopdeck.core.loopfile import read_deck, read_loop
 from loopdeck.core.spec import CheckSpec, Exit, LoopSpec
 from loopdeck.errors import StoreError, UsageError
-from loopdeck.store.frozen import Frozen, exit_hash_of, freeze, harness_of, hash_of, thaw
+from loopdeck.store.frozen import Frozen, Origin, exit_hash_of, freeze, harness_of, hash_of, thaw
 from tests.core.test_loopfile import DECK, EVERYTHING, SMALLEST
 
 
@@ -175,3 +176,13 @@ def test_thawing_is_quick_even_with_long_texts(tmp_path: Path):
         thaw(tmp_path)
         fastest = min(fastest, time.process_time() - start)
     assert fastest < 0.005
+
+
+def test_what_a_retry_goes_on_from_thaws_to_the_same(tmp_path):
+    found = structs.replace(
+        finding("c", "a b", "it's '''odd'''\x00\x1b[31m\n\u202e", path="a/b.py", line=3), snippet="\t'x'\r\n", seen=4, regression=True
+    )
+    origin = Origin("20261121-0714-a3f9", 3, "b" * 40, "c" * 40, (found, finding("d", "d", "plain")))
+    written = freeze(tmp_path, frozen_of(spec_of(SMALLEST), origin=origin, files={"system": "Be brief.\n"}))
+    assert thaw(tmp_path) == written
+    assert thaw(tmp_path).origin == origin
