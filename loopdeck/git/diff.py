@@ -7,7 +7,7 @@ binary is counted like any other.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -31,6 +31,30 @@ class Change(Struct, frozen=True):
     binary: bool = False
     kind: str = "M"
     gitlink: bool = False
+
+
+class _Changing(Protocol):
+    @property
+    def changes(self) -> tuple[Change, ...]: ...
+
+
+class Summed(Struct, frozen=True):
+    """Base of what has `changes`: how much they are."""
+
+    @property
+    def files(self: _Changing) -> tuple[str, ...]:
+        """The paths that differ."""
+        return tuple(change.path for change in self.changes)
+
+    @property
+    def added(self: _Changing) -> int:
+        """Lines added."""
+        return sum(change.added for change in self.changes)
+
+    @property
+    def removed(self: _Changing) -> int:
+        """Lines removed."""
+        return sum(change.removed for change in self.changes)
 
 
 class Patch(Struct, frozen=True):

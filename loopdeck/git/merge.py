@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec import Struct
-
 from loopdeck.errors import WorkspaceError
 from loopdeck.git import diff, program, refs, settings, status, trash, worktrees
 from loopdeck.git.admin import Worktree
@@ -26,7 +24,7 @@ _WITH_MERGE_TREE: Final = (2, 38)
 _SHOWN: Final = 5
 
 
-class MergePreview(Struct, frozen=True):
+class MergePreview(diff.Summed, frozen=True):
     """What merging `branch` (at `tip`) into the operator's branch `into` (at `head`) would come to.
 
     `commit` is the merge commit, made but not yet on any branch, for checks to be run on; empty if there are `conflicts` (paths) or
@@ -41,21 +39,6 @@ class MergePreview(Struct, frozen=True):
     merged: bool = False
     conflicts: tuple[str, ...] = ()
     changes: tuple[diff.Change, ...] = ()
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The paths that would change."""
-        return tuple(change.path for change in self.changes)
-
-    @property
-    def added(self) -> int:
-        """Lines added."""
-        return sum(change.added for change in self.changes)
-
-    @property
-    def removed(self) -> int:
-        """Lines removed."""
-        return sum(change.removed for change in self.changes)
 
 
 def preview(repo: Repository, branch: str, message: str) -> MergePreview:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.git import admin, diff, settings, status
@@ -24,7 +24,7 @@ from loopdeck.git.wrapper import Git
 _BLOCK: Final = 1 << 20
 
 
-class Committed(Struct, frozen=True):
+class Committed(diff.Summed, frozen=True):
     """The run's last commit and what came into it.
 
     `empty` says that nothing had changed, and `commit` is the one before. `changes` are against the commit before, `since_base`
@@ -39,21 +39,6 @@ class Committed(Struct, frozen=True):
     since_base: tuple[diff.Change, ...] | None = None
     protected_changed: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The paths that changed."""
-        return tuple(change.path for change in self.changes)
-
-    @property
-    def added(self) -> int:
-        """Lines added."""
-        return sum(change.added for change in self.changes)
-
-    @property
-    def removed(self) -> int:
-        """Lines removed."""
-        return sum(change.removed for change in self.changes)
 
 
 def trailers(loop: str, run: str, iteration: int) -> str:
