@@ -10,18 +10,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from difflib import unified_diff
 from pathlib import Path
 
 from loopdeck.cli import here, out
-from loopdeck.core.memory import block_of, without_block
-from loopdeck.core.merge3 import Conflict, merge3
+from loopdeck.deck import stating
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.store.files import make_dir, read_bytes, write_atomic
 from loopdeck.store.state import LoopState, StateClash, StateText
-
-_TRIES = 20
 
 
 class _NotSaved(UsageError):
@@ -42,11 +38,11 @@ def edit(deck: Deck, loop: str, state: LoopState, *, as_json: bool = False) -> i
     if typed is None:
         return _say(deck, loop, state, before, before, as_json)
     try:
-        old, new = _saved(state, before, typed)
+        saved = stating.save(state, before, typed, here.operator())
     except LoopdeckError as error:
         raise _kept(loop, state, copy, typed, error) from error
     _forget(copy)
-    return _say(deck, loop, state, old, new, as_json)
+    return _say(deck, loop, state, saved.old, saved.new, as_json)
 
 
 def _typed(copy: Path, before: StateText) -> str | None:
@@ -97,22 +93,6 @@ def _open(copy: Path) -> None:
         raise UsageError(f"the editor {words[0]!r} ended with {code}, so nothing was saved", remedy=remedy)
 
 
-def _saved(state: LoopState, before: StateText, typed: str) -> tuple[StateText, StateText]:
-    """What the state was, and what it is now. Raises StateClash if somebody changed the same place meanwhile, and StoreError."""
-    text, seen = typed, before
-    for _ in range(_TRIES):
-        try:
-            return seen, state.write(text, "operator", here.operator(), seen.hash)
-        except StateClash as clash:
-            seen = clash.current
-            merged = merge3(without_block(before.text), without_block(typed), without_block(seen.text))
-            if isinstance(merged, Conflict):
-                raise
-            block = block_of(seen.text)
-            text = f"{merged.rstrip(chr(10))}\n\n{block}" if block else merged
-    raise StateClash(state.path, seen)
-
-
 def _kept(loop: str, state: LoopState, copy: Path, typed: str, error: LoopdeckError) -> UsageError:
     """The refusal, once the operator's text is safe in two places."""
     version = ""
@@ -125,7 +105,7 @@ def _kept(loop: str, state: LoopState, copy: Path, typed: str, error: LoopdeckEr
 
 
 def _say(deck: Deck, loop: str, state: LoopState, old: StateText, new: StateText, as_json: bool) -> int:
-    diff = "".join(unified_diff(old.text.splitlines(True), new.text.splitlines(True), "before", "now"))
+    diff = "\n".join(stating.difference(old.text, new.text))
     if as_json:
         out.document({"loop": loop, "path": str(state.path), "saved": old.hash != new.hash, "hash": new.hash, "diff": diff})
         return 0

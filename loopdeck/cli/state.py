@@ -7,6 +7,7 @@ import argparse
 from collections import Counter
 
 from loopdeck.cli import here, out
+from loopdeck.deck import stating
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError
 from loopdeck.store.state import LoopState, Version
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     if options.history:
         return _history(loop, state, options.json)
     now = state.peek()
-    text = _initial(deck, loop) if now is None else now.text
+    text = stating.initial(deck, loop) if now is None else now.text
     if options.edit:
         from loopdeck.cli.edit import edit
 
@@ -47,17 +48,6 @@ def _known(deck: Deck, loop: str) -> str:
 
     there = f"Loops here: {', '.join(known)}." if known else "There are none yet; make one with `loopdeck new NAME`."
     raise UsageError(f"there is no loop '{loop}'", where=str(deck.root), remedy=nearest(loop, known) or there)
-
-
-def _initial(deck: Deck, loop: str) -> str:
-    """What the state starts from."""
-    # Only before the first run: what a loop file means takes a while to import.
-    from loopdeck.core import memory
-    from loopdeck.store import specs
-
-    reading = specs.load_loop(deck.root, loop)
-    goal = reading.spec.goal if reading.spec is not None else ""
-    return specs.initial_state(deck.root, loop) or memory.initial(loop, goal)
 
 
 def _history(loop: str, state: LoopState, as_json: bool) -> int:
