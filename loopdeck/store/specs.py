@@ -5,7 +5,9 @@ seen to that they can be read, stay inside the repository, and that the files th
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from loopdeck.core.loopfile import DeckFile, Reading, Use, named, read_deck, read_loop
 from loopdeck.core.script import Script, read_script
@@ -25,6 +27,7 @@ __all__ = [
     "Frozen",
     "Skill",
     "Skills",
+    "Used",
     "exit_hash_of",
     "find_skills",
     "freeze",
@@ -37,6 +40,7 @@ __all__ = [
     "load_loop",
     "loop_dir",
     "thaw",
+    "used",
 ]
 
 _PROMPT, _STATE = "PROMPT.md", "STATE.initial.md"
@@ -77,13 +81,31 @@ def load_loop(root: Path, name: str, *, deck: DeckFile | None = None, allow_self
     return reading.also(*unread, *named_files)
 
 
-def gather(root: Path, spec: LoopSpec) -> dict[str, str]:
-    """The texts that `spec` stands on, by `Use.key`, to be frozen with it. Raises UsageError if one can't be read."""
+class Used(NamedTuple):
+    """A file that a loop stands on: `Use.key`, its path relative to the root (empty if nobody knows it), and its text."""
+
+    key: str
+    path: str
+    text: str | Problem
+
+
+def used(root: Path, spec: LoopSpec) -> Iterator[Used]:
+    """The files that `spec` names, as they are now."""
     skills = find_skills(root) if spec.skills else Skills({}, {})
-    texts: dict[str, str] = {}
     for key, path, _ in named(spec):
         use = Use(key, path)
-        text = _skill(skills, use) if key.startswith("skill:") else _inside(root, _file(root, spec.name, use))
+        if key.startswith("skill:"):
+            found = skills.found.get(key.partition(":")[2])
+            yield Used(key, found.path if found else "", _skill(skills, use))
+        else:
+            file = _file(root, spec.name, use)
+            yield Used(key, file, _inside(root, file))
+
+
+def gather(root: Path, spec: LoopSpec) -> dict[str, str]:
+    """The texts that `spec` stands on, by `Use.key`, to be frozen with it. Raises UsageError if one can't be read."""
+    texts: dict[str, str] = {}
+    for key, _, text in used(root, spec):
         if isinstance(text, Problem):
             raise UsageError(text.what, where=text.file, remedy=text.remedy)
         texts[key] = text
