@@ -27,7 +27,7 @@ from loopdeck.tui.theme import LINES_CSS, THEMES
 
 PLACES = {
     "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
-    "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"), "retry": ("retry", "RetryScreen"),
+    "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"),
     "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"),
     "harness": ("harness", "HarnessScreen"),
 }  # fmt: skip

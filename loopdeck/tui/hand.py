@@ -75,7 +75,7 @@ class Hand(_Base):
 
         def said(text: str | None) -> None:
             if text:
-                self._carry_to(row, cmd.Nudge(by=self.room.by, at=at(), text=text), "told at its next iteration")
+                self.carry_to(row, cmd.Nudge(by=self.room.by, at=at(), text=text), "told at its next iteration")
 
         self.app.push_screen(Words(f"A word to the maker of {row.loop}, for its next iteration:"), said)
 
@@ -87,7 +87,7 @@ class Hand(_Base):
 
         def said(why: str | None) -> None:
             if why is not None:
-                self._carry_to(
+                self.carry_to(
                     row, cmd.Kill(by=self.room.by, at=at(), why=why), "is being stopped; it shows as ended once all of it is gone"
                 )
 
@@ -108,7 +108,7 @@ class Hand(_Base):
             if refusal := _refusal(row, command):
                 self.room.tell(refusal, "error")
             else:
-                self._carry_to(row, command, f"{key} is being set")
+                self.carry_to(row, command, f"{key} is being set")
 
         self.app.push_screen(Words(f"Set for this run of {row.loop}: KEY VALUE, one of {_SETTINGS}"), said)
 
@@ -121,15 +121,32 @@ class Hand(_Base):
         def judged(passed: bool, why: str | None) -> None:
             if why is not None:
                 command = cmd.Judge(by=self.room.by, at=at(), check=row.asking_for, passed=passed, why=why)
-                self._carry_to(row, command, "passed" if passed else "failed, with your reason as a finding")
+                self.carry_to(row, command, "passed" if passed else "failed, with your reason as a finding")
 
         question = f"{row.loop}: does '{row.asking_for}' pass? Review it first with v."
         screen = Confirm(question, "Pass", other="Fail", reason="why (compulsory for a fail)")
         self.app.push_screen(screen, lambda why: judged(not screen.other_chosen, why))
 
     def action_retry(self) -> None:
-        """Again from an earlier iteration."""
-        self._into("retry")
+        """Again from an earlier iteration, as a new run."""
+        row = self.subject()
+        if row is None:
+            return
+        room = self.room
+        deck, paths = room.deck_of(row), room.paths_of(row)
+
+        def said(text: str | None) -> None:
+            from loopdeck.deck.retry import retry
+
+            if text and text.isdecimal():
+                room.do(
+                    lambda: retry(deck, paths, int(text), room.by).run, lambda run: room.tell(f"{row.loop}: {run} goes on from {text}")
+                )
+            elif text:
+                room.tell(f"{text} is no iteration", "error")
+
+        question = f"Go on with {row.loop} from which iteration (1 to {row.iteration})? The state becomes what it was then."
+        self.app.push_screen(Words(question, given=str(max(1, row.iteration - 1))), said)
 
     def action_edit(self) -> None:
         """The loop's state."""
@@ -159,9 +176,10 @@ class Hand(_Base):
     def _carry(self, command: cmd.Command, said: str) -> None:
         row = self.subject()
         if row is not None and row.run:
-            self._carry_to(row, command, said)
+            self.carry_to(row, command, said)
 
-    def _carry_to(self, row: LoopRow, command: cmd.Command, said: str) -> None:
+    def carry_to(self, row: LoopRow, command: cmd.Command, said: str) -> None:
+        """Bring `command` to the run of `row`, waking its runner if that is gone and the word needs one; then say so."""
         room: Room = self.room
         deck, paths = room.deck_of(row), room.paths_of(row)
 
