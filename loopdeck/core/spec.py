@@ -208,13 +208,20 @@ class Price(Struct, frozen=True):
 
 
 class Deck(Struct, frozen=True, omit_defaults=True):
-    """`deck.toml` beyond its defaults for loops. `max_runs` 0: from cores and memory. `max_cost_per_day` in picodollars."""
+    """`deck.toml` beyond its defaults for loops. `max_runs` 0: from cores and memory. `max_cost_per_day` in picodollars.
+
+    `max_runs_per_agent` are further bounds, by the maker's kind; `min_free_memory` is in bytes; `supervisor_idle_s` is how long a
+    supervisor in the background stays when there is nothing to look after.
+    """
 
     max_runs: int = 0
     max_cost_per_day: int | None = None
     max_unread_lines: int = 2000
     bell: bool = True
     desktop: bool = True
+    max_runs_per_agent: dict[str, int] = {}
+    min_free_memory: int = 256 << 20
+    supervisor_idle_s: float = 600.0
 
 
 class LoopSpec(Struct, frozen=True, omit_defaults=True):

@@ -9,8 +9,9 @@ from loopdeck.core.entry import Entry, ended_why, entry
 from loopdeck.core.happening import Reason
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.run import Run
+from loopdeck.store import lease
 
-HUNG_AFTER_S = 15.0
+HUNG_AFTER_S = lease.HUNG_AFTER_S
 """Seconds without a heartbeat (it beats every 2) after which a living runner is called hung."""
 SETTLING_S = 30.0
 """Seconds after its start in which a run that no runner has had yet is still being started, not lost: forty at once take a while."""

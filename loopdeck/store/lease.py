@@ -16,6 +16,8 @@ from loopdeck.errors import StoreError
 from loopdeck.store.files import data_sync, failure, make_dir, read_bytes, sync_dir, write_all
 from loopdeck.store.locks import is_locked, try_lock
 
+HUNG_AFTER_S = 15.0
+"""Seconds without a heartbeat (it beats every 2) after which a living holder is called hung."""
 _PATIENCE_S = 0.25
 """Lookers hold the lock for microseconds at a time; a taker outwaits many of them."""
 _SIZE = 256

@@ -18,7 +18,7 @@ from loopdeck.core.loopfile.lint import lint, required
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.loopfile.uses import Use, named
 from loopdeck.core.loopfile.who import read_maker, read_models
-from loopdeck.core.spec import Context, Deck, Gates, Level, LoopSpec, Price, Problem, Trigger
+from loopdeck.core.spec import AgentKind, Context, Deck, Gates, Level, LoopSpec, Price, Problem, Trigger
 from loopdeck.core.tables import Complaint, Items, Table, parse
 from loopdeck.core.usage import picodollars
 
@@ -203,6 +203,9 @@ def _deck(table: Table, notify: Table) -> Deck:
     dollars = table.number("max_cost_usd_per_day", None, limits.LEAST_DOLLARS, limits.MAX_DOLLARS)
     deck = Deck(
         max_runs=table.whole("max_runs", 0, 1, 1000),
+        max_runs_per_agent=_per_agent(table.table("max_runs_per_agent")),
+        min_free_memory=table.whole("min_free_memory_mb", 256, 0, 1_000_000) << 20,
+        supervisor_idle_s=table.seconds("supervisor_idle", 600.0, 1.0, limits.YEAR_S),
         max_cost_per_day=None if dollars is None else picodollars(dollars),
         max_unread_lines=table.whole("max_unread_lines", 2000, 0, 1_000_000_000),
         bell=notify.flag("bell", True),
@@ -213,6 +216,12 @@ def _deck(table: Table, notify: Table) -> Deck:
     if deck.max_cost_per_day is not None:
         warn(table, "max_cost_usd_per_day", "whole deck", "Each loop's own `[exit]` is enforced.")
     return deck
+
+
+def _per_agent(table: Table) -> dict[str, int]:
+    found = {kind: table.whole(kind, 0, 1, 1000) for kind in get_args(AgentKind) if kind in table}
+    table.unknown({})
+    return {kind: most for kind, most in found.items() if most}
 
 
 def _prices(table: Table) -> dict[str, Price]:

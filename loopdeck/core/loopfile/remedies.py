@@ -18,7 +18,9 @@ _PLACES = {
     "`[workspace]`": ("base", "setup", "copy", "link", "sparse", "protect"),
     "`[gates]`": ("allow", "ask", "deny"),
     "`[sandbox]`": ("network", "setup_network", "env"),
-    "`[deck]` in deck.toml": ("max_runs", "max_cost_usd_per_day", "max_unread_lines"),
+    "`[deck]` in deck.toml": (
+        "max_runs", "max_runs_per_agent", "min_free_memory_mb", "supervisor_idle", "max_cost_usd_per_day", "max_unread_lines",
+    ),
     "`[notify]` in deck.toml": ("bell", "desktop"),
 }
 _KEYS = "Take it out: keys come from the environment or the keyring, never from a loop file."
