@@ -18,9 +18,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _mend_streams()
     try:
         words = sys.argv[1:] if argv is None else argv
+        if _wants_room(words):
+            from loopdeck.cli import room
+
+            return room.run(words)
         options = parser(*words[:1]).parse_args(words)
-        if options.verb is None:
-            return _no_verb()
         module = importlib.import_module(f"loopdeck.cli.{VERBS[options.verb].module}")
         code = int(module.run(options))
         sys.stdout.flush()
@@ -64,7 +66,6 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _no_verb() -> int:
-    parser().print_help()
-    sys.stdout.write("\nThe control room comes next. Until then: `loopdeck status --watch`, or any verb above.\n")
-    return 0
+def _wants_room(words: Sequence[str]) -> bool:
+    """No word, or the paths of repositories instead of a verb."""
+    return not words or (words[0] not in VERBS and not words[0].startswith("-") and os.path.isdir(words[0]))  # noqa: PTH112 - pathlib takes 10 ms to load

@@ -118,6 +118,10 @@ VERBS: dict[str, Verb] = {
         _option("--list", action="store_true", help="mark nothing, only list the run's files"), _json)),
     "merge": Verb("review", "one merge commit on the branch you have checked out, after the checks ran on it", _words(_run, _json)),
     "discard": Verb("review", "drop a run's worktree and branch", _words(_run, _json)),
+    "pr": Verb("pr", "push a run's branch and open a pull request with `gh`, once you have seen what leaves the machine", _words(
+        _run, _option("--into", default="", metavar="BRANCH", help="the branch to merge into (the one you have checked out)"),
+        _option("--title", default="", metavar="TEXT", help="its title (the loop's goal)"),
+        _option("--yes", action="store_true", help="don't ask"), _json)),
     "clean": Verb("clean", "show what can be tidied up and what it would free, or tidy it up", _words(
         _option("--yes", action="store_true", help="do it"), _json)),
     "where": Verb("where", "the deck's paths", _words(_json)),
@@ -141,7 +145,7 @@ def parser(first: str = "") -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 2 usage, 10 max_iterations, 11 budget, 12 no_progress, 13 human, 14 error, 15 lost.",
     )
     top.add_argument("--version", action="version", version=f"loopdeck {__version__}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", prog=top.prog)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", prog=top.prog, required=True)
     for name, verb in VERBS.items() if first not in VERBS else [(first, VERBS[first])]:
         verb.add(verbs.add_parser(name, help=verb.help, description=verb.help[:1].upper() + verb.help[1:] + "."))
     return top

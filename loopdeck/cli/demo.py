@@ -6,26 +6,43 @@ Invariant: everything but the model is real, nothing outside the scratch folder 
 import argparse
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from loopdeck.cli import out
-from loopdeck.cli.demorun import Announced, Demo, Played, opened, play, scratch
+from loopdeck.cli.demorun import PACE_S, Announced, Demo, Played, hold, opened, play, scratch, started
 from loopdeck.core.usage import dollars
+
+_BY_HAND = "never-enough"
+"""The loop that is held in the room, for its state to be edited."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Announce, run, and say how it went: 0 only if every loop ended for the reason that was announced."""
+    if not (options.headless or options.json) and sys.stdin.isatty() and sys.stdout.isatty():
+        return _watch(options.dir)
     demo = opened(scratch(options.dir), os.environ)
     if options.json:
         played = play(demo, lambda _: None)
         out.document(document(played))
         return 0 if played.as_announced else 1
-    if not options.headless:
-        out.say("The control room comes next; until then the demo runs headless.\n")
     _announce(demo)
     played = play(demo, out.say)
     _say(played)
     return 0 if played.as_announced else 1
+
+
+def _watch(folder: str) -> int:
+    """The room on the demo's deck, slowed down to be watched; a hint line leads through what there is to do."""
+    from loopdeck.cli.room import stay
+    from loopdeck.tui.lead import DEMO
+
+    demo = opened(scratch(folder), os.environ, pace_s=PACE_S)
+    runs = started(demo)
+    hold(demo, _BY_HAND, runs[_BY_HAND])
+    code = stay((demo.deck,), lead=DEMO)
+    _say_where(demo)
+    return code
 
 
 def _announce(demo: Demo) -> None:

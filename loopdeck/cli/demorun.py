@@ -8,11 +8,12 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import tomli_w
 from msgspec import Struct
 
 from loopdeck import shipped, unpriced
 from loopdeck.cli import here
-from loopdeck.core.commands import Decide
+from loopdeck.core.commands import Decide, Hold
 from loopdeck.core.gate import Policy, judge
 from loopdeck.core.happening import Reason
 from loopdeck.deck.decks import Deck
@@ -21,8 +22,11 @@ from loopdeck.deck.reading import Watch, over
 from loopdeck.deck.view import RunView
 from loopdeck.errors import UsageError, WorkspaceError
 from loopdeck.git.fresh import commit_all_of, is_clean
+from loopdeck.store.layout import RunPaths
 
 PROJECT = "workshop"
+PACE_S = 8.0
+"""How much longer a turn takes in the room: the longest loop then takes about two minutes."""
 PATIENCE_S = 300.0
 """How long the demo waits for its loops; on two cores they take a few seconds."""
 _BY = "the demo's rule"
@@ -83,8 +87,11 @@ def scratch(wanted: str) -> Path:
     return folder
 
 
-def opened(folder: Path, environ: Mapping[str, str]) -> Demo:
-    """Copy the sample project into `folder`, commit it there, and open its deck with a home beside it. Raises WorkspaceError."""
+def opened(folder: Path, environ: Mapping[str, str], *, pace_s: float = 0.0) -> Demo:
+    """Copy the sample project into `folder`, commit it there, and open its deck with a home beside it. Raises WorkspaceError.
+
+    With a pace, every turn of the copy's scripts takes that many seconds longer, so that a person can watch.
+    """
     root, base = folder / PROJECT, folder / "home"
     try:
         shutil.copytree(shipped.sample_project(PROJECT), root, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
@@ -93,10 +100,33 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Demo:
             place.chmod(stat.S_IMODE(place.stat().st_mode) | stat.S_IWUSR)
     except OSError as error:
         raise WorkspaceError(f"the sample project can't be copied: {error}", where=str(root)) from error
+    if pace_s:
+        for script in root.glob(".loopdeck/loops/*/play.toml"):
+            _slow_down(script, pace_s)
     commit_all_of(root, "The workshop, as it is before any loop has run")
     said = tomllib.loads((root / "DEMO.toml").read_text(encoding="utf-8"))
     announced = tuple(Announced(one["name"], one["reason"], one["says"]) for one in said["loop"])
     return Demo(Deck.open(root, {**environ, "LOOPDECK_HOME": str(base)}), base, announced, tuple(said["approve"]))
+
+
+def _slow_down(script: Path, pace_s: float) -> None:
+    played = tomllib.loads(script.read_text(encoding="utf-8"))
+    for turn in played["turn"]:
+        turn["delay_s"] = turn.get("delay_s", 0.0) + pace_s
+    script.write_text(tomli_w.dumps(played), encoding="utf-8")
+
+
+def started(demo: Demo) -> dict[str, RunPaths]:
+    """A run of every announced loop, by its name. Raises UsageError if a loop file has problems."""
+    deck = demo.deck
+    ready = readied(deck, [one.name for one in demo.announced])
+    unpriced.refuse(deck, ready)
+    return {spec.name: start(deck, spec, here.operator()) for spec in ready}
+
+
+def hold(demo: Demo, loop: str, paths: RunPaths) -> None:
+    """Have a run stand still before its next iteration, so that there is a state to edit by hand."""
+    demo.deck.send(paths, Hold(by="the demo", at=here.now()), name=f"hold-{loop}")
 
 
 def play(demo: Demo, tell: Tell) -> Played:
@@ -105,10 +135,7 @@ def play(demo: Demo, tell: Tell) -> Played:
     Raises UsageError if a loop file has problems; a loop that does not end in time is left as it is and seen in the result.
     """
     began = time.monotonic()
-    deck = demo.deck
-    ready = readied(deck, [one.name for one in demo.announced])
-    unpriced.refuse(deck, ready)
-    runs = {spec.name: start(deck, spec, here.operator()) for spec in ready}
+    runs = started(demo)
     approved: list[str] = []
     said: dict[str, str] = {}
     watch = Watch(list(runs.values()))

@@ -18,10 +18,10 @@ from loopdeck.checks.port import ChangedPath, CheckContext
 from loopdeck.checks.registry import make_check
 from loopdeck.cli import here
 from loopdeck.core.findings import Verdict, at_least
-from loopdeck.core.gatedpaths import folded
 from loopdeck.core.run import Run
 from loopdeck.core.spec import CheckSpec
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.review import is_policy
 from loopdeck.deck.unread import refuse_above_cap
 from loopdeck.deck.view import RunView
 from loopdeck.errors import LoopdeckError, UsageError
@@ -32,7 +32,7 @@ from loopdeck.git.pool import Pool
 from loopdeck.git.tree import trailers
 from loopdeck.sandbox.environment import environment
 from loopdeck.sandbox.plain import PlainDoor
-from loopdeck.store.deckfiles import FOLDER, loop_dir
+from loopdeck.store.deckfiles import loop_dir
 from loopdeck.store.frozen import Frozen, thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.locks import Mutex
@@ -109,7 +109,7 @@ def _required(run: Run, frozen: Frozen) -> tuple[list[CheckSpec], tuple[str, ...
 
 def _refuse_policy(run: Run, planned: merges.MergePreview) -> None:
     """A change of `.loopdeck/` would change what loops may do: it is not merged by a verb that shows nothing of it."""
-    touched = [path for path in planned.files if folded(path).split("/")[0] == FOLDER]
+    touched = [path for path in planned.files if is_policy(path)]
     if touched:
         raise UsageError(
             f"the branch changes what loops are and may do: {', '.join(touched[:5])}",

@@ -4,14 +4,13 @@ import argparse
 from pathlib import Path
 
 from loopdeck.cli import here, out
-from loopdeck.core.gatedpaths import flagged, gated, protected_by
 from loopdeck.core.run import Run
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.review import mark_of, protected
 from loopdeck.deck.view import RunView
-from loopdeck.errors import StoreError, UsageError, WorkspaceError
+from loopdeck.errors import UsageError, WorkspaceError
 from loopdeck.git import diff as diffs
 from loopdeck.git import refs
-from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import RunPaths
 
 _MOST_BYTES = 16 << 20
@@ -41,7 +40,8 @@ def _diff(deck: Deck, one: RunView, paths: RunPaths, options: argparse.Namespace
         )
     tip = refs.tip(deck.repo, run.branch) or run.commit or run.base
     changes = diffs.changed(deck.repo, run.base, tip)
-    marks = _marks(changes, paths)
+    protect = protected(paths)
+    marks = [mark_of(each, protect) for each in changes]
     patch = None if options.stat else diffs.patch(deck.repo, run.base, tip, limit_bytes=_MOST_BYTES)
     if options.json:
         files = [
@@ -64,25 +64,6 @@ def _diff(deck: Deck, one: RunView, paths: RunPaths, options: argparse.Namespace
         if patch.cut:
             out.warn(f"(cut after {_MOST_BYTES >> 20} MiB; `git diff {run.base[:12]} {tip[:12]}` has it all)")
     return 0
-
-
-def _marks(changes: tuple[diffs.Change, ...], paths: RunPaths) -> list[str]:
-    """Of each change, why it wants a second look; empty if it doesn't."""
-    try:
-        protect = thaw(paths.dir).spec.workspace.protect
-    except StoreError:
-        protect = ()
-    return [_mark(each, protect) for each in changes]
-
-
-def _mark(each: diffs.Change, protect: tuple[str, ...]) -> str:
-    if pattern := protected_by(each.path, protect):
-        return f"protected by {pattern}"
-    if gated(each.path):
-        return "configures tools, hooks or agents"
-    if each.gitlink:
-        return "a submodule"
-    return "is run by tools of its own accord" if flagged(each.path) else ""
 
 
 def _merge(deck: Deck, one: RunView, paths: RunPaths, as_json: bool) -> int:

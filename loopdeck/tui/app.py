@@ -21,6 +21,7 @@ from loopdeck.errors import LoopdeckError
 from loopdeck.store.layout import RunPaths
 from loopdeck.tui.actions import actions
 from loopdeck.tui.frame import RoomScreen
+from loopdeck.tui.lead import Lead
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.text import line
 from loopdeck.tui.theme import LINES_CSS, THEMES
@@ -33,6 +34,8 @@ PLACES = {
 }  # fmt: skip
 """The module and class of each place's screen. Those about one run take its row."""
 T = TypeVar("T")
+Make = Callable[[Callable[[Snapshot], None]], Watcher]
+"""Makes the reader, given where its snapshots go."""
 _NOTICE_S = 6.0
 
 
@@ -40,7 +43,7 @@ class Room(App[None]):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
-    CSS = LINES_CSS
+    CSS = LINES_CSS + "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "quit", show=False, priority=True)]
     ENABLE_COMMAND_PALETTE = True
 
@@ -58,10 +61,13 @@ class Room(App[None]):
             self.then = then
             super().__init__()
 
-    def __init__(self, decks: tuple[Deck, ...], watcher: Callable[[Callable[[Snapshot], None]], Watcher], *, by: str) -> None:
+    def __init__(self, decks: tuple[Deck, ...], watcher: Make, *, by: str, lead: Lead | None = None) -> None:
         super().__init__()
         self.decks = decks
         self.by = by
+        self.lead = lead
+        self.looked_at: frozenset[str] = frozenset()
+        self.broke: Exception | None = None
         self.snapshot = NOTHING
         self.reader = watcher(self._post)
         self.animation_level = "none"
@@ -82,6 +88,11 @@ class Room(App[None]):
     def on_unmount(self) -> None:
         """Nothing of ours looks at files any more."""
         self.reader.stop()
+
+    def _fatal_error(self) -> None:
+        """Our own defect. Textual would print a traceback with the values of all variables, outside text among them, raw."""
+        self.broke = self._exception
+        self._close_messages_no_wait()
 
     def now(self) -> float:
         """Seconds since the epoch; frozen in pictures."""
@@ -180,6 +191,8 @@ class Room(App[None]):
 
     def down(self, place: str, *about: LoopRow) -> None:
         """Go down to a place of the room by its name; its screen is loaded when it is first wanted."""
+        if place == "why":
+            self.looked_at |= {row.loop for row in about}
         module, name = PLACES[place]
         kind = getattr(import_module(f"loopdeck.tui.screens.{module}"), name)
         if not (isinstance(self.screen, kind) and not about):

@@ -10,7 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from loopdeck.core.columns import Rows, TableRow
 from loopdeck.deck.board import COLUMNS, table_row
@@ -18,6 +18,7 @@ from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.tui.actions.allowed import NAMES
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.hand import Hand
+from loopdeck.tui.text import content
 from loopdeck.tui.widgets.lines import LineTable
 from loopdeck.tui.widgets.peek import Peek
 
@@ -32,6 +33,7 @@ class DeckScreen(Hand, RoomScreen):
 
     SCOPE = "deck"
     CSS = """
+    DeckScreen #hint { height: auto; max-height: 2; padding: 0 1; background: $primary-muted; display: none; }
     DeckScreen Input { height: 1; border: none; padding: 0 1; background: $panel; display: none; }
     DeckScreen Input.open { display: block; }
     """
@@ -48,6 +50,7 @@ class DeckScreen(Hand, RoomScreen):
     def body(self) -> ComposeResult:
         """The table, what is peeked at, the line for words."""
         with Vertical():
+            yield Static("", markup=False, id="hint")
             yield LineTable(COLUMNS, empty=_EMPTY, id="loops")
             yield Peek()
             yield Input(id="words", compact=True)
@@ -66,6 +69,7 @@ class DeckScreen(Hand, RoomScreen):
         shown = tuple(self._row(rows[key], now, names) for key in self._order)
         self._painted = {key: self._painted[key] for key in rows}
         self.table.fill(Rows(shown))
+        self._hint(snapshot)
         self._peek()
         self.refresh_bindings()
 
@@ -117,6 +121,14 @@ class DeckScreen(Hand, RoomScreen):
         peek = self.query_one(Peek)
         if peek.display:
             peek.show(self.subject(), self.room)
+
+    def _hint(self, snapshot: Snapshot) -> None:
+        lead = self.room.lead
+        if lead is not None:
+            _, words = lead.hint(snapshot, self.room.looked_at)
+            line = self.query_one("#hint", Static)
+            line.display = True
+            line.update(content(words))
 
     # What the keys and the mouse do
 

@@ -1,0 +1,75 @@
+"""`loopdeck` alone, or with the paths of repositories: the room is opened on their decks.
+
+Loads Textual, so nothing else may load this.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loopdeck.cli import here, out
+from loopdeck.deck.decks import Deck
+from loopdeck.errors import LoopdeckError, UsageError
+from loopdeck.store.files import make_dir, write_atomic
+
+if TYPE_CHECKING:
+    from loopdeck.tui.lead import Lead
+
+
+def run(paths: Sequence[str]) -> int:
+    """Open the room on the decks of `paths`, or on the one around the current folder; stays until the operator leaves."""
+    _refuse_without_terminal()
+    decks = tuple(Deck.open(Path(one), os.environ) for one in paths) if paths else (here.deck(),)
+    return stay(_each_once(decks))
+
+
+def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
+    """The room itself, until it is left. A defect of ours is told in a sentence; its traceback is in a file of the deck."""
+    from loopdeck.deck.reader import Reader
+    from loopdeck.tui.app import Room
+
+    _paint_on_the_terminal()
+    room = Room(decks, lambda post: Reader(decks, post), by=here.operator(), lead=lead)
+    room.run()
+    if room.broke is not None:
+        _tell(room.broke, decks[0])
+        return 70
+    live = sum(1 for row in room.snapshot.rows if row.live)
+    if live:
+        out.say(f"{live} loops go on without the room; `loopdeck` comes back to them, `loopdeck status` lists them.")
+    return 0
+
+
+def _refuse_without_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        remedy = "`loopdeck status --watch` prints what the room would show; `loopdeck --help` lists the verbs."
+        raise UsageError("the room needs a terminal to be in", remedy=remedy)
+
+
+def _paint_on_the_terminal() -> None:
+    """Textual paints on the standard error; if that leads into a file, it paints where the standard output does."""
+    if not os.isatty(2):
+        painted = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+        sys.__stderr__ = painted  # type: ignore[misc]  # it is where Textual looks
+
+
+def _each_once(decks: tuple[Deck, ...]) -> tuple[Deck, ...]:
+    return tuple({deck.home.path: deck for deck in decks}.values())
+
+
+def _tell(error: BaseException, deck: Deck) -> None:
+    """The traceback holds what agents said, so it goes into a file and not onto the terminal."""
+    text = "".join(traceback.format_exception(error))
+    file = deck.home.path / "room" / f"defect-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
+    try:
+        make_dir(file.parent)
+        write_atomic(file, text.encode("utf-8", "backslashreplace"))
+        where = str(file)
+    except LoopdeckError:
+        where = "(it could not be written down)"
+    what = f"the room broke: {type(error).__name__}. That is our mistake; the loops go on. The traceback is in {where}"
+    out.warn(what)
