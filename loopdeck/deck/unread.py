@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import StoreError, UsageError, WorkspaceError
@@ -47,11 +47,12 @@ class Shipped(Struct, frozen=True):
 
 
 class Cargo(Struct, frozen=True):
-    """What a run changed from `base` to `tip`, where its branch is, or was before it went: `dropped`."""
+    """What a run changed from `base` to `tip`, where its branch is, or was before it went: `dropped`. It left it at `commit`."""
 
     loop: str
     run: str
     base: str
+    commit: str
     tip: str
     done: bool
     dropped: bool
@@ -171,11 +172,11 @@ class Unread:
         known = self._cargo.get(paths)
         if known is None or (known.tip, known.base) != (tip, facts.base):
             files = () if tip == facts.base else _files(self._deck, facts.base, tip)
-            known = Cargo(paths.loop, paths.run, facts.base, tip, facts.done, dropped, files)
+            known = Cargo(paths.loop, paths.run, facts.base, facts.commit, tip, facts.done, dropped, files)
             if facts.ended:
                 self._shelf.put(_name(paths), _kept(facts, known))
         elif (known.done, known.dropped) != (facts.done, dropped):
-            known = Cargo(paths.loop, paths.run, facts.base, tip, facts.done, dropped, known.files)
+            known = structs.replace(known, done=facts.done, dropped=dropped)
         self._cargo[paths] = known
         return known if known.files else None
 
@@ -193,7 +194,7 @@ class Unread:
             return None
         if facts.size != size:
             return None
-        self._cargo[paths] = Cargo(paths.loop, paths.run, facts.base, tip, facts.done, dropped=False, files=files)
+        self._cargo[paths] = Cargo(paths.loop, paths.run, facts.base, facts.commit, tip, facts.done, dropped=False, files=files)
         return facts
 
 
