@@ -147,7 +147,7 @@ def play(demo: Demo, tell: Tell) -> Played:
         if all(over(view) for view in views.values()) or time.monotonic() - began > PATIENCE_S:
             break
         watch.rest()
-    return Played(demo, views, approved, is_clean(deck.repo), time.monotonic() - began)
+    return Played(demo, views, approved, is_clean(demo.deck.repo), time.monotonic() - began)
 
 
 def _answer(demo: Demo, view: RunView, tell: Tell) -> list[str]:

@@ -3,6 +3,8 @@
 Colour says nothing here that a glyph or a word does not say as well.
 """
 
+from typing import NamedTuple
+
 from loopdeck.core.columns import Cell, Cells, Column, TableRow, cell
 from loopdeck.core.text import Shown
 from loopdeck.core.usage import dollars
@@ -81,14 +83,21 @@ def sparkline(scores: tuple[float | None, ...], width: int = 9) -> str:
     return "".join("·" if one is None else _SPARKS[min(7, max(0, int(one * 7.999)))] for one in scores[-width:])
 
 
-def spent_share(row: LoopRow) -> float | None:
-    """How much of its tightest cap (cost or tokens) the run has spent or set aside, in 0..; None if neither is capped or known."""
+class Share(NamedTuple):
+    """How much of a cap is spent, and how much set aside besides, in 0.. of it."""
+
+    spent: float
+    reserved: float
+
+
+def spent_share(row: LoopRow) -> Share | None:
+    """Of its tightest cap (cost or tokens); None if neither is capped or known."""
     limits = row.settings
-    shares = []
+    shares: list[Share] = []
     if limits.max_cost and row.cost is not None:
-        shares.append((row.cost + row.reserved) / limits.max_cost)
+        shares.append(Share(row.cost / limits.max_cost, row.reserved / limits.max_cost))
     if limits.max_tokens:
-        shares.append(row.usage.tokens / limits.max_tokens)
+        shares.append(Share(row.usage.tokens / limits.max_tokens, 0.0))
     return max(shares, default=None)
 
 
@@ -196,9 +205,11 @@ def _budget(row: LoopRow) -> Cells:
     share = spent_share(row)
     if share is None or not row.run:
         return cell("")
-    full = min(_BAR, round(share * _BAR))
-    style = "bad" if share >= 0.95 else "warn" if share >= 0.8 else "good"
-    return cell("▰" * full, style), cell("▱" * (_BAR - full), "dim"), cell(f" {min(999, round(share * 100)):>3}%", style)
+    full = min(_BAR, round(share.spent * _BAR))
+    aside = min(_BAR, round((share.spent + share.reserved) * _BAR)) - full
+    style = "bad" if share.spent >= 0.95 else "warn" if share.spent >= 0.8 else "good"
+    percent = min(999, round(share.spent * 100))
+    return cell("▰" * full, style), cell("▪" * aside + "▱" * (_BAR - full - aside), "dim"), cell(f" {percent:>3}%", style)
 
 
 def _spent(row: LoopRow) -> Cell:
@@ -222,5 +233,6 @@ def _why(row: LoopRow) -> Cell:
     if row.damage:
         return cell(f"damaged: {row.damage}", "bad", 300)
     style = "ask" if row.status == "asking" else "bad" if row.reason in ("lost", "error") or row.status == "hung" else "dim"
-    words = row.why or (f"{row.unread} unread lines" if row.unread else "")
+    asked = [f"{one.tool} {one.summary}" for one in row.approvals[:1]]
+    words = asked[0] if asked else row.why or (f"{row.unread} unread lines" if row.unread else "")
     return cell(words, style, 300)
