@@ -14,22 +14,19 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Coroutine
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
-from loopdeck.sandbox.capture import Capture
 from loopdeck.sandbox.hunt import Hunt
+from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.port import Command, Finished
+from loopdeck.sandbox.waiting import not_started, pidfd, undisturbed
 
 GRACE_S = 1.0
 """Seconds between TERM and KILL: little enough that whoever ends a run sees it over within two."""
-_PIECE = 1 << 18
 _STUBBORN_S = 10.0
 _LOOKED_AT_EVERY_S = 1.0
 _subreaper = family.Subreaper()
-
-OnOutput = Callable[[bytes], None]
 
 
 class PlainDoor:
@@ -56,22 +53,8 @@ class PlainDoor:
             try:
                 await running.exit_or_timeout()
             finally:
-                await _undisturbed(running.end(self._grace_s))
+                await undisturbed(running.end(self._grace_s))
             return running.finished()
-
-
-async def _undisturbed(work: Coroutine[None, None, None]) -> None:
-    """Finish `work`, however often this task is cancelled meanwhile; then be cancelled."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError from task.exception()
-    task.result()
 
 
 def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
@@ -96,22 +79,7 @@ def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
             mark.put_on(process.pid)
             return process
     except (OSError, ValueError, IndexError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        gone = not command.cwd.is_dir()
-        raise WorkspaceError(
-            f"can't start {command.argv[0] if command.argv else 'an empty command'}: {why}",
-            where=str(command.cwd),
-            remedy="The folder is gone." if gone else "Is it installed, and on the PATH of the loop?",
-        ) from error
-
-
-def _pidfd(pid: int) -> int:
-    if not hasattr(os, "pidfd_open"):
-        return -1
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return -1
+        raise not_started(command, error) from error
 
 
 class _Running:
@@ -120,20 +88,16 @@ class _Running:
     def __init__(self, command: Command, mark: family.Mark, on_output: OnOutput | None) -> None:
         self._mark = mark
         self._timeout_s = command.timeout_s
-        self._on_output = on_output
-        self._capture = Capture(command.output_limit)
         self._ended_by = ""
         self._loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._begun = time.monotonic()
         self._process = _start(command, mark)
         assert self._process.stdout is not None
-        self._pipe = self._process.stdout.fileno()
-        os.set_blocking(self._pipe, False)
-        self._loop.add_reader(self._pipe, self._readable)
+        self._outlet = Outlet(self._process.stdout.fileno(), command.output_limit, on_output, self._failed)
         root = family.process(self._process.pid)
         self._known: dict[int, family.Process] = {root.pid: root} if root else {}
-        self._handle = _pidfd(self._process.pid)
+        self._handle = pidfd(self._process.pid)
         if self._handle >= 0:
             self._loop.add_reader(self._handle, self._gone)
 
@@ -142,26 +106,10 @@ class _Running:
         if not self._exited.done():
             self._exited.set_result(None)
 
-    def _readable(self) -> None:
-        try:
-            self._read()
-        except Exception as error:  # whatever the listener raises ends the command and is the caller's to see
-            self._loop.remove_reader(self._pipe)
-            if not self._exited.done():
-                self._exited.set_exception(error)
-
-    def _read(self) -> bool:
-        try:
-            chunk = os.read(self._pipe, _PIECE)
-        except BlockingIOError:
-            return False
-        if not chunk:
-            self._loop.remove_reader(self._pipe)
-            return False
-        self._capture.add(chunk)
-        if self._on_output:
-            self._on_output(chunk)
-        return True
+    def _failed(self, error: Exception) -> None:
+        # What the listener raises ends the command.
+        if not self._exited.done():
+            self._exited.set_exception(error)
 
     async def exit_or_timeout(self) -> None:
         """Wait for the first process to end, for as long as the command may take."""
@@ -189,11 +137,9 @@ class _Running:
         try:
             if not (self._over() and self._childless()):
                 await self._end_all(grace_s)
-            if not self._exited.done() or not self._exited.exception():
-                while self._read():
-                    pass
+            self._outlet.drain()
         finally:
-            self._loop.remove_reader(self._pipe)
+            self._outlet.close()
             if self._handle >= 0:
                 self._loop.remove_reader(self._handle)
                 os.close(self._handle)
@@ -252,9 +198,9 @@ class _Running:
         ended_by = self._ended_by or (f"signal {-status}" if status < 0 else "")
         return Finished(
             exit_code=None if ended_by else status,
-            output=self._capture.output,
-            output_hash=self._capture.hash,
-            size=self._capture.size,
+            output=self._outlet.capture.output,
+            output_hash=self._outlet.capture.hash,
+            size=self._outlet.capture.size,
             seconds=time.monotonic() - self._begun,
             ended_by=ended_by,
         )

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
+
+Role = Literal["tool", "check", "setup"]
+"""Whose command it is: the maker's, a check's, or the operator's own that prepares a checkout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,7 @@ class Command:
     """What to run: `argv` (no shell is added), where, with exactly which environment, and within which bounds.
 
     `output_limit` is in bytes: of a longer output the head and the tail are kept, and the hash and size of the whole.
-    `writable` are paths the command may write, for doors that can hold it to them.
+    `writable` are the folders it may write to, and `role` says what else it may: for doors that can hold it to them.
     """
 
     argv: tuple[str, ...]
@@ -21,6 +24,7 @@ class Command:
     output_limit: int = 1_000_000
     stdin: bytes = b""
     writable: tuple[Path, ...] = field(default=())
+    role: Role = "tool"
 
 
 @dataclass(frozen=True, slots=True)

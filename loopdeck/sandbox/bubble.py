@@ -1,0 +1,314 @@
+"""The bubble: runs a command in a sandbox of bubblewrap's, from which nothing gets out and in which nothing stays.
+
+The command's processes are in namespaces of their own. The first process in there, bubblewrap's, is the kernel's handle on all of
+them: when it is killed they are dead before it is, wherever they fled to. So a command is over when that one is gone, and that is
+waited for. The launcher starts with no variable but the marks: what is in the runner's environment is nowhere in the sandbox, not in
+/proc either. The command is held by a word that it waits to read, until limits and marks are on: a runner that dies before has
+started nothing.
+"""
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+
+from loopdeck.errors import WorkspaceError
+from loopdeck.sandbox import family
+from loopdeck.sandbox.outlet import OnOutput, Outlet
+from loopdeck.sandbox.plain import GRACE_S
+from loopdeck.sandbox.port import Command, Finished
+from loopdeck.sandbox.seals import Seals
+from loopdeck.sandbox.waiting import not_started, pidfd, undisturbed
+from loopdeck.sandbox.walls import Walls
+
+MOST_PROCESSES = 4096
+"""Of one command, for an ordinary user: the kernel counts none of root's."""
+LARGEST_FILE = 16 << 30
+_LIMITS = {
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_FSIZE: LARGEST_FILE,
+    resource.RLIMIT_NPROC: MOST_PROCESSES,
+}
+_WAIT_FOR_WORD = 'read -r loopdeck_word || exit 125; unset PWD loopdeck_word; exec "$@" <{stdin}'
+_STDIN = "/run/stdin"
+_STUBBORN_S = 10.0
+_START_S = 5.0
+_BY_SIGNAL = 128
+_FATAL = frozenset(
+    (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGXCPU,
+     signal.SIGXFSZ, signal.SIGSYS)
+)  # fmt: skip
+"""Signals that an exit code of 128 and more is taken for: no program ends so by itself."""
+_subreaper = family.Subreaper()
+
+
+class BubbleDoor:
+    """Runs commands within `walls` by the bubblewrap at `program`. `marker` names the run; `grace_s` lies between TERM and KILL."""
+
+    name = "bubblewrap"
+    confines = True
+
+    def __init__(self, program: str, walls: Walls, marker: str, *, grace_s: float = GRACE_S) -> None:
+        self._program = program
+        self._walls = walls
+        self._marker = marker
+        self._grace_s = grace_s
+        self._seals = Seals(walls.tree, walls.protect)
+
+    def hurry(self) -> None:
+        """See the port."""
+        self._grace_s = 0.0
+
+    async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
+        """Run to the end; see the port. The command sees its own folders and what the walls show, and nothing else.
+
+        Raises WorkspaceError if the sandbox or the command can't be started, or if the kernel does not let go of its processes.
+        """
+        _refuse(command)
+        sealed = command.role == "tool" and self._walls.tree in command.writable
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_subreaper)
+            options = self._walls.options(command, self._lay(stack) if sealed else ())
+            mark = family.Mark(self._marker, uuid.uuid4().hex)
+            running = _Held(self._program, options, command, mark, on_output)
+            try:
+                await running.exit_or_timeout()
+            finally:
+                await undisturbed(running.end(self._grace_s))
+            return running.finished()
+
+    def _lay(self, stack: contextlib.ExitStack) -> list[str]:
+        options = self._seals.lay()
+        stack.callback(self._seals.lift)
+        return options
+
+
+def _refuse(command: Command) -> None:
+    """Raise WorkspaceError for what would not start, in the words of the door that starts it without a sandbox."""
+    if not command.argv:
+        raise not_started(command, IndexError("there is nothing to run"))
+    if any("\0" in word for word in (*command.argv, *command.env, *command.env.values())):
+        raise not_started(command, ValueError("embedded null byte"))
+    first = command.argv[0]
+    found = shutil.which(str(command.cwd / first) if "/" in first else first, path=command.env.get("PATH", os.defpath))
+    if found is None or not command.cwd.is_dir():
+        raise not_started(command, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+
+
+def _in_memory(content: bytes) -> int:
+    """A descriptor to read `content` from."""
+    handle = os.memfd_create("loopdeck", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(handle), "wb") as file:
+        file.write(content)
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
+
+
+class _Held:
+    """One command under way, from its launcher's start to the end of its last process."""
+
+    def __init__(self, program: str, options: list[str], command: Command, mark: family.Mark, on_output: OnOutput | None) -> None:
+        self._mark = mark
+        self._command = command
+        self._loop = asyncio.get_running_loop()
+        self._exited: asyncio.Future[None] = self._loop.create_future()
+        self._held: asyncio.Future[None] = self._loop.create_future()
+        self._told = b""
+        self._init = 0
+        self._init_handle = -1
+        self._ended_by = ""
+        self._begun = time.monotonic()
+        self._status, status_end = os.pipe()
+        word_end, self._word = os.pipe()
+        try:
+            self._process = self._start(program, options, status_end, word_end)
+        except BaseException:
+            os.close(self._status)
+            os.close(self._word)
+            raise
+        finally:
+            os.close(status_end)
+            os.close(word_end)
+        assert self._process.stdout is not None
+        self._outlet = Outlet(self._process.stdout.fileno(), command.output_limit, on_output, self._failed)
+        os.set_blocking(self._status, False)
+        self._loop.add_reader(self._status, self._listen)
+        self._handle = pidfd(self._process.pid)
+        self._loop.add_reader(self._handle, self._gone)
+
+    def _start(self, program: str, options: list[str], status: int, word: int) -> "subprocess.Popen[bytes]":
+        command = self._command
+        try:
+            with contextlib.ExitStack() as stack:
+                inner = list(options)
+                passed = [status]
+                if command.stdin:
+                    passed.append(_in_memory(command.stdin))
+                    stack.callback(os.close, passed[-1])
+                    inner = ["--dir", "/run", "--ro-bind-data", str(passed[-1]), _STDIN, *inner]
+                # Read from a descriptor: what is on a command line can be seen by everybody on the machine.
+                passed.append(_in_memory(b"".join(os.fsencode(option) + b"\0" for option in inner)))
+                stack.callback(os.close, passed[-1])
+                waits = _WAIT_FOR_WORD.format(stdin=_STDIN if command.stdin else os.devnull)
+                launcher = (program, "--args", str(passed[-1]), "--json-status-fd", str(status))
+                return subprocess.Popen(
+                    [*launcher, "--", "/bin/sh", "-c", waits, "sh", *command.argv],
+                    cwd="/", env=self._mark.environment, stdin=word, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
+                    pass_fds=passed, start_new_session=True,
+                )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise not_started(command, error) from error
+
+    def _failed(self, error: Exception) -> None:
+        if not self._exited.done():
+            self._exited.set_exception(error)
+
+    def _gone(self) -> None:
+        self._loop.remove_reader(self._handle)
+        if not self._exited.done():
+            self._exited.set_result(None)
+
+    def _listen(self) -> None:
+        """Hear of the namespace's first process; put limits and mark on it and let the command go."""
+        if not self._hear():
+            self._loop.remove_reader(self._status)
+        if self._held.done() or not (pid := self._reported("child-pid")):
+            return
+        self._init = pid
+        self._init_handle = pidfd(pid)
+        self._held.set_result(None)
+        for limit, most in _LIMITS.items():
+            with contextlib.suppress(OSError, ValueError):
+                hard = resource.prlimit(pid, limit)[1]
+                least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+                resource.prlimit(pid, limit, (least, least))
+        self._mark.put_on(pid)
+        self._mark.put_on(self._process.pid)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._word, b"go\n")
+
+    def _hear(self) -> bool:
+        try:
+            heard = os.read(self._status, 4096)
+        except BlockingIOError:
+            return True
+        self._told += heard
+        return bool(heard)
+
+    def _reported(self, name: str) -> int | None:
+        """A number that bubblewrap has told of what it does."""
+        for line in self._told.splitlines():
+            with contextlib.suppress(ValueError):
+                found = json.loads(line).get(name)
+                if found is not None:
+                    return int(found)
+        return None
+
+    async def exit_or_timeout(self) -> None:
+        """Wait for the command to end, for as long as it may take."""
+        left = self._begun + self._command.timeout_s - time.monotonic()
+        await asyncio.wait((self._exited,), timeout=max(0.0, left))
+        if self._exited.done():
+            self._exited.result()
+        else:
+            self._ended_by = "timeout"
+
+    async def end(self, grace_s: float) -> None:
+        """End whatever is left, wait until the kernel says that nothing is, read the last of the output, let go of everything."""
+        try:
+            if self._process.poll() is None:
+                # Without its first process a sandbox can't be ended for certain; it is told of within milliseconds.
+                await asyncio.wait((self._held, self._exited), timeout=_START_S, return_when=asyncio.FIRST_COMPLETED)
+                await self._ask(grace_s)
+            await self._kill()
+            self._outlet.drain()
+            self._hear()
+        finally:
+            self._let_go()
+
+    async def _ask(self, grace_s: float) -> None:
+        """Ask every process of the command to end, and give them time for it: until its own is gone, and with it the launcher."""
+        found = _below(self._init) if self._init and grace_s > 0 else []
+        for one in found:
+            family.send(one, signal.SIGTERM)
+        if found:
+            await _readable(self._loop, self._handle, grace_s)
+
+    async def _kill(self) -> None:
+        if self._init_handle >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init_handle, signal.SIGKILL)
+            await _dead(self._loop, self._init_handle, self._init)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await _dead(self._loop, self._handle, self._process.pid)
+        self._process.wait()
+        if self._init:
+            # The launcher may have gone first; then its child is ours.
+            family.reap(self._init)
+
+    def _let_go(self) -> None:
+        self._outlet.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        for handle in (self._status, self._handle, self._init_handle):
+            if handle >= 0:
+                self._loop.remove_reader(handle)
+                os.close(handle)
+        os.close(self._word)
+
+    def finished(self) -> Finished:
+        """What came of it, once it has ended. Raises WorkspaceError if the command never began."""
+        code = self._reported("exit-code")
+        if code is None and not self._ended_by:
+            said = self._outlet.capture.output.decode("utf-8", "replace").strip()
+            raise WorkspaceError(
+                f"the sandbox could not be made: {said[-300:] or f'bubblewrap ended with {self._process.returncode}'}",
+                where=str(self._command.cwd),
+                remedy="`loopdeck doctor` tries what this machine can do.",
+            )
+        ended_by = self._ended_by
+        if not ended_by and code is not None and code - _BY_SIGNAL in _FATAL:
+            ended_by = f"signal {code - _BY_SIGNAL}"
+        return Finished(
+            exit_code=None if ended_by else code,
+            output=self._outlet.capture.output,
+            output_hash=self._outlet.capture.hash,
+            size=self._outlet.capture.size,
+            seconds=time.monotonic() - self._begun,
+            ended_by=ended_by,
+        )
+
+
+def _below(pid: int) -> list[family.Process]:
+    """All that descend from a process."""
+    fresh = list(family.children(pid) or ())
+    found: list[family.Process] = []
+    while fresh:
+        found += [one for child in fresh if (one := family.process(child)) and not one.dead]
+        fresh = [child for parent in fresh for child in family.children(parent) or ()]
+    return found
+
+
+async def _dead(loop: asyncio.AbstractEventLoop, handle: int, pid: int) -> None:
+    """Wait until the process is dead, and with it, where it is a namespace's first, every other one in there."""
+    if not await _readable(loop, handle, _STUBBORN_S):
+        raise WorkspaceError(f"processes of a command could not be ended: those of {pid}", remedy="The kernel holds them.")
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, handle: int, seconds: float) -> bool:
+    """Wait until there is something to read, but no longer than that; True if there is."""
+    done: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(handle, lambda: None if done.done() else done.set_result(None))
+    try:
+        await asyncio.wait((done,), timeout=seconds)
+    finally:
+        loop.remove_reader(handle)
+    return done.done()

@@ -1,0 +1,125 @@
+"""The walls of a run's sandbox, as options for bubblewrap: what of the machine its commands see, and what they may write.
+
+There is no root to begin with: the system's folders, the tools, the shared git folder and what the loop file names are shown
+read-only; the home is an empty one, gone with the command; the rest of the machine isn't there. /proc is read-only, because as root
+some of its files belong to whoever reads them. Order matters: what comes later covers what came before, so the command's own folders
+come last, after what hides the deck's home.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from loopdeck.sandbox.port import Command
+from loopdeck.sandbox.toolchains import SYSTEM, is_system
+
+TMP_BYTES = 1 << 30
+"""Room in /tmp and in the home, each; it counts as memory."""
+SHM_BYTES = 256 << 20
+NAMESPACES = (
+    "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+    "--hostname", "loopdeck",
+)  # fmt: skip
+_ETC = (
+    "passwd", "group", "hosts", "nsswitch.conf", "ld.so.cache", "ssl", "pki", "crypto-policies", "alternatives", "localtime",
+    "protocols", "services", "mime.types", "os-release", "fonts", "java-17-openjdk", "java-21-openjdk", "static",
+)  # fmt: skip
+"""What programs need of /etc. Accounts, keys, and registries with their tokens are none of it."""
+_NETWORK_ETC = ("resolv.conf", "host.conf", "gai.conf")
+_PSEUDO = (
+    "--proc", "/proc", "--remount-ro", "/proc",
+    "--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
+    "--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp", "--dir", "/run", "--dir", "/var", "--symlink", "/tmp", "/var/tmp",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What a run's commands get to see. `home` is replaced by an empty one; `hidden` are folders that nothing shows.
+
+    `tools` are what commands need to run beside the system's folders, `read` and `write` what the loop file lets in, `shared` what is
+    shown read-only besides (the git folder, linked folders); all absolute. `protect` are globs relative to the maker's worktree `tree`,
+    which is the one place that is sealed.
+    """
+
+    tree: Path
+    home: Path | None = None
+    hidden: tuple[Path, ...] = ()
+    tools: tuple[Path, ...] = ()
+    shared: tuple[Path, ...] = ()
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+    network: bool = False
+    setup_network: bool = False
+    protect: tuple[str, ...] = ()
+
+    def open_to(self, command: Command) -> bool:
+        """True if the command may use the network."""
+        return self.setup_network if command.role == "setup" else self.network
+
+    def options(self, command: Command, seals: Sequence[str] = ()) -> list[str]:
+        """All of bubblewrap's options for `command`; `seals` are mounts within its own folders."""
+        network = self.open_to(command)
+        shown = [*NAMESPACES, *(("--share-net",) if network else ()), *_system(network), *_PSEUDO]
+        if self.home is not None and self.home != Path("/"):
+            shown += ["--size", str(TMP_BYTES), "--tmpfs", str(self.home)]
+        outside = (*self.tools, *self.read)
+        for path in outside:
+            shown += _bound("--ro-bind", path)
+        for path in self.write:
+            shown += _bound("--bind", path)
+        shown += self._curtains((*outside, *self.write))
+        for path in self.shared:
+            shown += _bound("--ro-bind", path)
+        shown += self._places(command)
+        shown += [*seals, "--remount-ro", "/", "--chdir", str(command.cwd)]
+        return [*shown, *_variables(command.env)]
+
+    def _curtains(self, shown: Sequence[Path]) -> Iterator[str]:
+        """An empty folder over each hidden one that something shown would show."""
+        for hidden in self.hidden:
+            if any(hidden.is_relative_to(path) or path.is_relative_to(hidden) for path in shown):
+                yield from ("--tmpfs", str(hidden))
+
+    def _places(self, command: Command) -> Iterator[str]:
+        """The folders the command works in."""
+        if not any(command.cwd.is_relative_to(path) for path in command.writable):
+            yield from _bound("--ro-bind", command.cwd)
+        for path in command.writable:
+            yield from _bound("--bind", path)
+            if os.path.lexists(path / ".git"):
+                yield from _bound("--ro-bind", path / ".git")
+
+
+@cache
+def _system(network: bool) -> tuple[str, ...]:
+    return tuple(_shown_of_system(network))
+
+
+def _shown_of_system(network: bool) -> Iterator[str]:
+    for folder in SYSTEM:
+        if folder.is_symlink():
+            yield from ("--symlink", str(folder.readlink()), str(folder))
+        else:
+            yield from _bound("--ro-bind", folder)
+    yield from ("--dir", "/etc")
+    for name in (*_ETC, *(_NETWORK_ETC if network else ())):
+        place = Path("/etc", name)
+        # A link into the system stays one; what it leads to elsewhere (a resolver's folder in /run) is shown in its place.
+        real = Path(os.path.realpath(place))
+        if place.is_symlink() and is_system(real):
+            yield from ("--symlink", str(real), str(place))
+        else:
+            yield from _bound("--ro-bind", place)
+
+
+def _bound(how: str, path: Path) -> tuple[str, ...]:
+    return (how, str(path), str(path)) if os.access(path, os.R_OK) else ()
+
+
+def _variables(env: Mapping[str, str]) -> Iterator[str]:
+    for name, value in env.items():
+        # The folder for temporary files is the sandbox's own, wherever the operator's is.
+        yield from ("--setenv", name, "/tmp" if name == "TMPDIR" else value)
