@@ -7,6 +7,7 @@ Nothing is silently dropped, so that what the operator approves is what will run
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from typing import NewType
 
@@ -147,6 +148,38 @@ def clean_line(text: str, max_length: int = 200) -> Shown:
         return Shown(_cut(head, max_length))
     kept = min(len(head), max(0, max_length - len(f"… <+{len(head) + beyond} characters>")))
     return Shown(f"{head[:kept]}… <+{len(head) - kept + beyond} characters>")
+
+
+_BLANKS = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
+"""Look like a blank and are none."""
+
+
+def pieces(line: str) -> Iterator[tuple[Shown, bool]]:
+    """`line` whole, for a reader who must see every character of it; True where a piece stands for what could not be seen.
+
+    Line ends and tabs count as such, and so do blanks that are not the blank.
+    """
+    if line.isascii() and line.isprintable():
+        yield Shown(line), False
+        return
+    at = 0
+    for found in _unlike().finditer(line):
+        if found.start() > at:
+            yield Shown(_thin(line[at : found.start()])), False
+        yield Shown("".join(_symbol(character) for character in found[0])), True
+        at = found.end()
+    if at < len(line):
+        yield Shown(_thin(line[at:])), False
+
+
+@cache
+def _unlike() -> re.Pattern[str]:
+    return re.compile(f"(?:{_found('').pattern}|[{_BLANKS}])+")
+
+
+@cache
+def _symbol(character: str) -> str:
+    return _table("").get(ord(character)) or f"<U+{ord(character):04X}>"
 
 
 def strip_ansi(text: str) -> str:

@@ -50,6 +50,12 @@ def put(dir: Path, name: str, payload: bytes) -> bool:
     return True
 
 
+def look(dir: Path, name: str) -> bytes | None:
+    """The command of that `name`, taken up or not; None if there is none that is to be trusted."""
+    taken = _take(dir / (name + _END)) if _NAME.fullmatch(name) else None
+    return None if taken is None else taken[1]
+
+
 class Inbox:
     """The reader's end of the inbox `dir`."""
 

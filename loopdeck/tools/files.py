@@ -78,14 +78,22 @@ def write_file(given: WriteFile, context: ToolContext) -> ToolOutcome:
 def edit_file(given: EditFile, context: ToolContext) -> ToolOutcome:
     """One piece of a file, or every one that is the same."""
     _may_write(given.path, context)
-    if not given.old:
-        raise ToolFailed("`old` is empty. Give the text to replace, or write the file with write_file.")
-    if given.old == given.new:
-        raise ToolFailed("`old` and `new` are the same: nothing would change.")
     with within.opened(context.worktree, given.path) as file:
         content = file.read(_MOST_EDITED + 1)
     if len(content) > _MOST_EDITED:
         raise ToolFailed(f"{given.path!r} is larger than {_MOST_EDITED >> 20} MiB, too large to edit.")
+    changed, count, line = replaced(content, given)
+    memory.fits(given.path, changed.decode("utf-8", "replace"))
+    within.replace(context.worktree, given.path, changed)
+    return ToolOutcome(f"Edited {given.path}: " + (f"line {line}." if count == 1 else f"{count} places, the first at line {line}."))
+
+
+def replaced(content: bytes, given: EditFile) -> tuple[bytes, int, int]:
+    """What an edit makes of a file's `content`, in how many places, and the line of the first. Raises ToolFailed."""
+    if not given.old:
+        raise ToolFailed("`old` is empty. Give the text to replace, or write the file with write_file.")
+    if given.old == given.new:
+        raise ToolFailed("`old` and `new` are the same: nothing would change.")
     old, new = given.old.encode(), given.new.encode()
     if old not in content and b"\r\n" in content and b"\r" not in old:
         # The model sees lines without their ends; the file's own ends are kept.
@@ -98,11 +106,7 @@ def edit_file(given: EditFile, context: ToolContext) -> ToolOutcome:
             f"`old` occurs {count} times in {given.path!r}, at lines {_lines(content, old)}. Give more of its surroundings, or set "
             "replace_all."
         )
-    changed = content.replace(old, new)
-    memory.fits(given.path, changed.decode("utf-8", "replace"))
-    within.replace(context.worktree, given.path, changed)
-    line = content[: content.index(old)].count(b"\n") + 1
-    return ToolOutcome(f"Edited {given.path}: " + (f"line {line}." if count == 1 else f"{count} places, the first at line {line}."))
+    return content.replace(old, new), count, content[: content.index(old)].count(b"\n") + 1
 
 
 def _may_write(path: str, context: ToolContext) -> None:
