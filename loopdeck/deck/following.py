@@ -37,10 +37,12 @@ class Followed:
 
     def __init__(self, paths: RunPaths, key: str, deck: int) -> None:
         self.paths = paths
+        self.journal = paths.journal
         self.key = key
         self.facts: Facts = UNKNOWN
         self.unread = 0
         self.edited = False
+        self.newest = True
         self.run = Run()
         self.row = LoopRow(key=key, deck=deck, loop=paths.loop, run=paths.run, dir=str(paths.dir))
         self.order: Order = order(self.row)
@@ -77,7 +79,7 @@ class Followed:
             return self._bare(error.what, (0, 0, 0))
         except Exception as error:
             # Lines with right checksums that make no sense are damage too, and not the end of all reading.
-            return self._bare(f"{self.paths.journal.name} makes no sense: {type(error).__name__}: {error}", self._stamp())
+            return self._bare(f"{self.journal.name} makes no sense: {type(error).__name__}: {error}", self._stamp())
 
     def remember(self, now: float) -> None:
         """Find what was spent in the last minutes before the run was followed. Raises StoreError."""
@@ -86,7 +88,7 @@ class Followed:
         first = self._charges[0][0] if self._charges else now
         earlier = [
             (at, entry.event.cost)
-            for entry in last(JOURNAL, self.paths.journal, _RECENT)
+            for entry in last(JOURNAL, self.journal, _RECENT)
             if isinstance(entry.event, ev.ModelCallSettled) and entry.event.cost and (at := moment(entry.at)) < first
         ]
         self._charges.extendleft(reversed(earlier))
@@ -109,7 +111,7 @@ class Followed:
             self._seen = self._look()
         if self._tail is None:
             return look and self._load()
-        if look and self._tail.mark.offset and not self.paths.journal.exists():
+        if look and self._tail.mark.offset and not self.journal.exists():
             return self._load()
         changed = False
         generation, damage = self._tail.generation, self._tail.damage
@@ -124,7 +126,7 @@ class Followed:
                     return True
         if damage is not self._tail.damage:
             found = self._tail.damage
-            self._damage = f"{self.paths.journal.name}:{found.line}: {found.what}" if found else ""
+            self._damage = f"{self.journal.name}:{found.line}: {found.what}" if found else ""
             changed = True
         return changed
 
@@ -133,7 +135,7 @@ class Followed:
         try:
             fold.apply(self.run, event, stamp)
         except Bug as error:
-            self._stop_at(f"{self.paths.journal.name}, event {seq}: {error.what}")
+            self._stop_at(f"{self.journal.name}, event {seq}: {error.what}")
             return False
         cost = self.run.spend.cost - before
         if cost and (at := moment(stamp.at)) > now - burn.WINDOW_S:
@@ -152,7 +154,7 @@ class Followed:
         if folded.damage:
             self._stop_at(folded.damage, stamp)
         else:
-            self._tail, self._stuck = tail_journal(self.paths.journal, folded.mark), None
+            self._tail, self._stuck = tail_journal(self.journal, folded.mark), None
         return True
 
     def _begin(self, run: Run) -> None:
@@ -173,8 +175,9 @@ class Followed:
             return False
         self._stop_at(what, stamp)
         self._told = ()
+        loop, run = self.paths.loop, self.paths.run
         self.row = LoopRow(
-            key=self.key, deck=self._deck, loop=self.paths.loop, run=self.paths.run, dir=str(self.paths.dir), attention="broken", damage=what,
+            key=self.key, deck=self._deck, loop=loop, run=run, dir=str(self.paths.dir), attention="broken", damage=what,
         )  # fmt: skip
         self.order = order(self.row)
         return True
@@ -193,7 +196,7 @@ class Followed:
 
     def _stamp(self) -> _Stamp:
         try:
-            found = self.paths.journal.stat()
+            found = self.journal.stat()
         except OSError:
             return None
         return (found.st_ino, found.st_size, found.st_ctime_ns)

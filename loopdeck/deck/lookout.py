@@ -1,6 +1,7 @@
 """Whom to tell when a file changes: which watches there are, and for whom.
 
-Invariant: nobody depends on being told. Where the kernel tells nothing, or not of everything, `blind` says so, and everybody has to look.
+Invariant: nobody depends on being told. Where the kernel tells nothing, or not of everything, `blind` says so, and everybody has to
+look.
 """
 
 from pathlib import Path

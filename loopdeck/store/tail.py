@@ -42,6 +42,8 @@ class Tail(Generic[E]):
         if (self._seen[0] and self._seen[0] != now[0]) or now[1] < self.mark.offset:
             self._restart()
         entries: list[Entry[E | Unknown]] = []
+        # If it is there still, it is found again; cut off at the mark, there is nothing to find.
+        self.damage = None
         start = self.mark
         for batch in batches(self._form, self._path, start):
             entries += batch.entries
