@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loopdeck.core.entry import Entry, idle
+from loopdeck.deck.tending import supervisor
 from loopdeck.errors import UsageError
 from loopdeck.git.repository import Repository, find
 from loopdeck.store import card
@@ -76,7 +77,9 @@ class Deck:
         running = {one["loop"] for one in entries}
         entries += [idle(loop) for loop in self.loops() if loop not in running]
         entries.sort(key=lambda one: (one["loop"], one["run"] or ""))
-        return {"deck": str(self.root), "home": str(self.home.path), "supervisor": {"pid": None, "alive": False}, "loops": entries}
+        tending = supervisor(self.home)
+        attended = {"pid": tending.pid if tending.alive else None, "alive": tending.alive}
+        return {"deck": str(self.root), "home": str(self.home.path), "supervisor": attended, "loops": entries}
 
     def _entries(self, loop: str) -> Iterator[Entry]:
         """As `views` for one loop, in the words of a status; a run that has ended is told by its card."""

@@ -1,22 +1,20 @@
 """Starting runs: the loop frozen into a run directory, and a runner started on it in a session of its own."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from shutil import rmtree
 
 from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.deck.decks import Deck
-from loopdeck.errors import LoopdeckError, StoreError, UsageError
+from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git.base import resolve_base
 from loopdeck.git.status import is_ignored
 from loopdeck.shipped import prompt_text
 from loopdeck.store import specs
-from loopdeck.store.files import open_private
 from loopdeck.store.frozen import Frozen, freeze
 from loopdeck.store.layout import RunPaths, claim_run
+from loopdeck.supervisor.spawn import Started
+from loopdeck.supervisor.start import start as start_runner
 
 
 class Refused(UsageError):
@@ -82,13 +80,6 @@ def begin(paths: RunPaths, frozen: Frozen, first: Callable[[], object] = lambda:
     launch(paths)
 
 
-def launch(paths: RunPaths) -> "subprocess.Popen[bytes]":
+def launch(paths: RunPaths) -> Started:
     """Start a runner on the run, detached: it outlives this process and its terminal. Raises StoreError."""
-    try:
-        with os.fdopen(open_private(paths.runner_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "loopdeck.runner", str(paths.dir)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True,
-            )  # fmt: skip
-    except OSError as error:
-        raise StoreError(f"the runner can't be started: {error.strerror}", where=str(paths.dir)) from error
+    return start_runner(paths)

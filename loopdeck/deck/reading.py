@@ -8,8 +8,9 @@ from msgspec import structs
 
 from loopdeck.core.run import Run
 from loopdeck.deck.decks import LOOK_S
+from loopdeck.deck.tending import is_tended
 from loopdeck.deck.view import RunView, Seen, view
-from loopdeck.store import lease
+from loopdeck.store import lease, rescue
 from loopdeck.store.folded import load_run
 from loopdeck.store.layout import RunPaths
 
@@ -24,7 +25,8 @@ def look(paths: RunPaths) -> RunView:
     # The lease first: a runner that ends between the two looks has written its end by then.
     seen = _seen(paths)
     folded = load_run(paths)
-    return with_last_words(view(named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
+    run = named(folded.run, paths)
+    return with_last_words(view(run, in_hands(seen, run, paths), str(paths.dir), damage=folded.damage), paths)
 
 
 _REST = 30
@@ -59,9 +61,10 @@ class Watch:
         size = _size(paths)
         if before is None or size != self._sizes[paths]:
             folded = load_run(paths)
-            now = with_last_words(view(named(folded.run, paths), seen, str(paths.dir), damage=folded.damage), paths)
+            run, damage = named(folded.run, paths), folded.damage
         else:
-            now = view(before.run, seen, str(paths.dir), damage=before.damage)
+            run, damage = before.run, before.damage
+        now = with_last_words(view(run, in_hands(seen, run, paths), str(paths.dir), damage=damage), paths)
         self._seen[paths], self._sizes[paths] = now, size
         return now
 
@@ -76,6 +79,13 @@ def _seen(paths: RunPaths) -> Seen:
     return Seen(held.held, held.age_s, _age(paths), held.holder is not None)
 
 
+def in_hands(seen: Seen, run: Run, paths: RunPaths) -> Seen:
+    """`seen`, and if the run has no runner though it should go on, whether a supervisor will give it one."""
+    if seen.held or run.status == "ended":
+        return seen
+    return structs.replace(seen, tended=is_tended(paths))
+
+
 def named(run: Run, paths: RunPaths) -> Run:
     """`run`, called by its place as long as its journal has not said what it is called."""
     if not run.id:
@@ -84,9 +94,15 @@ def named(run: Run, paths: RunPaths) -> Run:
 
 
 def with_last_words(one: RunView, paths: RunPaths) -> RunView:
-    """`one`, and if its runner is gone without an end, what that said last: a full disk can't be told in a journal."""
+    """`one`, and if its runner is gone without an end, what that said last: a full disk can't be told in a journal.
+
+    Or, if a supervisor has given it up, why.
+    """
     if one.reason != "lost" or one.run.status == "ended":
         return one
+    tries = rescue.load(paths)
+    if tries.gave_up and tries.epoch >= one.run.epoch:
+        return structs.replace(one, said=tries.gave_up)
     try:
         lines = paths.runner_log.read_bytes()[-_WORDS:].decode("utf-8", "replace").strip().splitlines()
     except OSError:

@@ -20,13 +20,14 @@ SETTLING_S = 30.0
 class Seen(Struct, frozen=True):
     """What an observer sees of a runner: is the lease held, how old is its heartbeat, how old is the run directory (seconds).
 
-    `begun` says that the lease has been held at all.
+    `begun` says that the lease has been held at all, `tended` that nobody holds it and a supervisor will start the next runner.
     """
 
     held: bool
     beat_age_s: float
     age_s: float
     begun: bool = False
+    tended: bool = False
 
 
 class RunView(Struct, frozen=True):
@@ -64,9 +65,9 @@ def _status(run: Run, seen: Seen) -> tuple[Status, Reason | None]:
     if run.status == "ended":
         return "ended", run.reason
     if not seen.held:
-        if run.status in ("idle", "queued") and not seen.begun and seen.age_s < SETTLING_S:
+        if run.status in ("idle", "queued") and not seen.begun and (seen.tended or seen.age_s < SETTLING_S):
             return "queued", None
-        return "ended", "lost"
+        return ("waiting", None) if seen.tended else ("ended", "lost")
     if seen.beat_age_s > HUNG_AFTER_S:
         return "hung", None
     return ("queued" if run.status == "idle" else run.status), None
@@ -89,7 +90,7 @@ def waiting_for(one: RunView) -> str:
             return f"verdict on '{run.asking_for}'"
         case "asking":
             return "the state was changed by the maker and by hand; both versions are kept"
-        case "waiting" if run.wait is not None:
+        case "waiting" if run.wait is not None and one.seen.held:
             return f"{run.wait.cause} until {run.wait.until}"
         case "paused":
             return f"paused by {run.pause_wanted or run.hold}"
@@ -103,4 +104,5 @@ def waiting_for(one: RunView) -> str:
         case "ended":
             return ended_why(run)
         case _:
-            return run.pause_wanted and "will pause at the next step"
+            gone = one.seen.tended and "its runner is gone; the supervisor starts another"
+            return gone or (run.pause_wanted and "will pause at the next step")

@@ -12,8 +12,6 @@ from loopdeck.store.layout import RunPaths
 
 PATIENCE_S = 20.0
 """How long a runner is given to take a run in hand."""
-_TAKEN = 3
-"""The exit code of a runner that found another at work."""
 
 
 def carry(deck: Deck, paths: RunPaths, command: cmd.Command) -> str:
@@ -44,7 +42,13 @@ def awake(deck: Deck, paths: RunPaths, life: int) -> RunView:
     def there(seen: RunView) -> bool:
         return seen.run.status == "ended" or (seen.live and seen.run.life > life)
 
-    now = deck.wait_until(paths, lambda seen: there(seen) or runner.poll() not in (None, _TAKEN), PATIENCE_S)
+    def settled(seen: RunView) -> bool:
+        # One that has ended may have found another at work: looked at after its end, the run then has a runner.
+        return there(seen) or (runner.gone() and not deck.view(paths).live)
+
+    now = deck.wait_until(paths, settled, PATIENCE_S)
+    if now is not None and not there(now):
+        now = deck.view(paths)
     if now is None or not there(now):
         raise LoopdeckError(f"its runner did not start{_last_words(paths)}", where=paths.run, remedy=f"See {paths.runner_log}.")
     return now
