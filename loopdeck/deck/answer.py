@@ -19,11 +19,16 @@ Tone = Literal["plain", "dim", "good", "warn", "bad", "ask", "strong"]
 
 
 class Fact(Struct, frozen=True):
-    """One fact: what it is about, what it says, and how it is meant. Texts are raw."""
+    """One fact: what it is about, what it says, and how it is meant. Texts are raw.
+
+    `path` and `line` say where in the worktree it can be seen; empty and 0 if nowhere.
+    """
 
     label: str
     text: str
     tone: Tone = "plain"
+    path: str = ""
+    line: int = 0
 
 
 Lines = list[Fact]
