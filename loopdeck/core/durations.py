@@ -14,3 +14,15 @@ def seconds(written: str) -> float | None:
         return None
     sizes = zip(found.groups(), _UNITS.values(), strict=True)
     return sum(float(amount) * size for amount, size in sizes if amount)
+
+
+def written(span: float) -> str:
+    """`span` seconds as a loop file has it: `90s`, `1h30m`; the shortest that means the same."""
+    if span != int(span):
+        return f"{span:.6f}".rstrip("0").rstrip(".") + "s"
+    left, parts = int(span), []
+    for unit, size in _UNITS.items():
+        amount, left = divmod(left, size)
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return "".join(parts) or "0s"
