@@ -20,19 +20,18 @@ def run(options: argparse.Namespace) -> int:
     if options.verb == "approvals":
         return _list(deck, options.json)
     one, approval = _find(deck, options.id, exactly=options.verb == "approve")
-    if approval.decided:
-        raise UsageError(f"{approval.by} has answered it already", where=approval.id)
-    if one.run.status == "ended":
+    if one.run.status == "ended" and not approval.decided:
         raise UsageError(f"its run has ended: {one.reason}", where=approval.id, remedy="Start another with `loopdeck start`.")
+    # What rules mean takes a while to import, and a list needs none of it.
+    from loopdeck import deciding
+
     approved = options.verb == "approve"
-    command = Decide(
-        by=here.operator(), at=here.now(), approval=approval.id, approved=approved,
-        why="" if approved else options.why, arguments=_edited(approval.tool, options.edit) if approved else "",
-        always=_rule(options.always) if approved else "",
-    )  # fmt: skip
+    more = {"arguments": options.edit, "always": options.always} if approved else {"why": options.why}
+    command = deciding.decided(approval, deciding.Answer(approved=approved, **more), by=here.operator(), at=here.now())
     paths = deck.home.run_dir(one.run.loop, one.run.id)
-    if not deck.send(paths, command, name=f"decision-{approval.id}"):
-        raise UsageError("somebody else has just answered it", where=approval.id, remedy="`loopdeck show` says who and how.")
+    given = deciding.put(deck, paths, command)
+    if not given.ours:
+        raise UsageError(deciding.said(given.counts), where=approval.id, remedy="`loopdeck show` says what came of it.")
     return _answered(deck, paths, one, approval, command, options.json)
 
 
@@ -94,34 +93,3 @@ def _find(deck: Deck, reference: str, *, exactly: bool) -> tuple[RunView, Approv
     if len(found) == 1:
         return found[0]
     raise UsageError(f"'{reference}' means {len(found)} approvals", remedy=f"Name one: {some}.")
-
-
-def _edited(tool: str, text: str) -> str:
-    """The arguments to be run instead, if `tool` can make sense of them."""
-    if not text:
-        return ""
-    from loopdeck.tools import arguments as args
-
-    remedy = f"Give all arguments of the call: {args.shape(tool)}." if tool in args.TYPES else "Give all arguments of the call."
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"--edit is not JSON: {error}", remedy=remedy) from error
-    if not isinstance(value, dict):
-        raise UsageError("--edit must be a JSON object", remedy=remedy)
-    edited = json.dumps(value)
-    wrong = args.parse(tool, edited) if tool in args.TYPES else ""
-    if isinstance(wrong, str) and wrong:
-        raise UsageError(f"--edit: {wrong}", remedy="Nothing was answered: the call still waits.")
-    return edited
-
-
-def _rule(text: str) -> str:
-    if not text:
-        return ""
-    # What a rule may look like takes a while to import, and is seldom asked.
-    from loopdeck.core.shapes import rule
-
-    if complaint := rule(text):
-        raise UsageError(f"--always {complaint[0]}", remedy=complaint[1])
-    return text

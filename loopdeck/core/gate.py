@@ -189,6 +189,12 @@ def rule_for(tool: str, arguments: str) -> str:
     return text if text and allows(parse(text), tool, given) else ""
 
 
+def covers(rule: str, tool: str, arguments: str) -> bool:
+    """True if the rule certainly names the call."""
+    given = _given(arguments)
+    return given is not None and allows(parse(rule), tool, given)
+
+
 def policy_digest(policy: Policy) -> str:
     """The SHA-256 of a policy, in hex."""
     return hashlib.sha256(msgspec.json.encode(policy)).hexdigest()
