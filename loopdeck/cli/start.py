@@ -8,6 +8,7 @@ from loopdeck.cli.status import rows
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
 from loopdeck.deck.reading import Watch, over
+from loopdeck.deck.serving import await_warmth, ensure
 from loopdeck.deck.view import RunView, document, waiting_for
 from loopdeck.errors import UsageError
 from loopdeck.store.layout import RunPaths
@@ -16,6 +17,9 @@ EXIT_CODES = {
     "done": 0, "max_iterations": 10, "budget": 11, "no_progress": 12, "human": 13, "error": 14, "lost": 15,
 }  # fmt: skip
 """Of each reason a run ends for, as product.md gives them."""
+
+_FEW = 4
+"""Up to as many runners are started at once, each as it can be; more would take longer than to warm up a process for all of them."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -27,7 +31,13 @@ def run(options: argparse.Namespace) -> int:
     unpriced.refuse(deck, specs)
     for name in _at_work(deck, names):
         out.warn(f"{name} has a run that goes on; both will read and write its one state")
+    many = len(specs) > _FEW
+    if many and ensure(deck, now=True):
+        await_warmth(deck)
     started = [start(deck, spec, here.operator(), options.input) for spec in specs]
+    if not many:
+        # Afterwards: the machine is for the runner first.
+        ensure(deck)
     if not once and not options.wait:
         _say_started(deck, started, options.json)
         return 0

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from loopdeck.core.text import clean_line
 from loopdeck.deck.board import age, money
 from loopdeck.deck.glance import glance
 from loopdeck.deck.snapshot import LoopRow
@@ -13,6 +14,9 @@ from loopdeck.tui.text import content
 
 if TYPE_CHECKING:
     from loopdeck.tui.app import Room
+
+
+_WIDE = 110
 
 
 class Peek(VerticalScroll, can_focus=False):
@@ -52,11 +56,12 @@ class Peek(VerticalScroll, can_focus=False):
 
 
 def _head(row: LoopRow, now: float) -> str:
-    lines = [f"{row.loop} {row.run}  {row.agent} {row.model}  {row.level}"]
+    lines: list[str] = [clean_line(f"{row.loop} {row.run}  {row.level}  {row.agent} {row.model}", _WIDE)]
     for one in row.approvals:
-        lines.append(f"waits for you: {one.tool} {one.summary}   ({one.tier}; {one.reason or one.rule})")
+        lines.append(clean_line(f"waits for you: {one.tool} {one.summary}", 3 * _WIDE))
+        lines.append(clean_line(f"  {one.tier}; {one.reason or one.rule}", _WIDE))
     if row.why and not row.approvals:
-        lines.append(row.why)
+        lines.append(clean_line(row.why, 3 * _WIDE))
     if row.run:
         since = f"last event {age(now - row.last_at)} ago" if row.last_at else "nothing yet"
         lines.append(

@@ -1,0 +1,236 @@
+"""The deck screen: its rows, their order under a moving hand, filter, jump, peek, keys and help."""
+
+import asyncio
+
+import pytest
+from textual.command import CommandPalette
+
+from loopdeck.tui.app import Room
+from loopdeck.tui.lead import DEMO
+from loopdeck.tui.screens.deck import HAND_REST_S, DeckScreen
+from loopdeck.tui.screens.help import HelpScreen
+from loopdeck.tui.widgets.lines import LineTable
+from tests.kit.room import DOLLAR, a_deck, approval, in_room, loop_row, screen_text, until
+
+
+def table(app: Room) -> LineTable:
+    return app.screen.query_one("#loops", LineTable)
+
+
+def order(app) -> list[str]:
+    rows = table(app).source
+    return [rows.row(at).key.split("/")[1] for at in range(rows.count())]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_each_row_says_its_state_in_a_word_and_where_the_work_is(tmp_path, size):
+    async def look():
+        deck = a_deck(tmp_path)
+        rows = (
+            loop_row("asks", "asking", approvals=(approval(),)), loop_row("works"), loop_row("is-done", "ended"),
+            loop_row("sleeps", "idle"),
+        )  # fmt: skip
+        async with in_room(deck, *rows, size=size) as (app, _, _):
+            text = screen_text(app)
+            assert "? asking" in text
+            assert "▶ running" in text
+            assert "✓ done" in text
+            assert "· idle" in text
+            assert "t›M›c›s" in text
+            assert " 25%" in text
+            assert "git push" in text
+            assert "1 for you" in text
+            assert "2/4" in text
+
+    asyncio.run(look())
+
+
+def test_the_cursor_stays_on_its_loop_when_the_order_changes(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        one, two, three = loop_row("one"), loop_row("two"), loop_row("three")
+        async with in_room(deck, one, two, three) as (app, pilot, still):
+            table(app).move_to(two.key)
+            still.show(three, one, two)
+            await until(pilot, lambda: order(app) == ["three", "one", "two"])
+            assert table(app).cursor == two.key
+            assert table(app).at == 2
+            still.show(three, one)
+            await until(pilot, lambda: order(app) == ["three", "one"])
+            assert table(app).cursor == one.key
+
+    asyncio.run(look())
+
+
+def test_rows_do_not_move_under_a_hand_that_is_moving(tmp_path, monkeypatch):
+    async def look():
+        deck = a_deck(tmp_path)
+        one, two, three = loop_row("one"), loop_row("two"), loop_row("three")
+        async with in_room(deck, one, two, three) as (app, pilot, still):
+            clock = [1000.0]
+            monkeypatch.setattr(app, "now", lambda: clock[0])
+            await pilot.press("down")
+            still.show(three, two, one)
+            await until(pilot, lambda: app.snapshot.number == still.number)
+            assert order(app) == ["one", "two", "three"]
+            clock[0] += HAND_REST_S + 0.1
+            still.show(three, two, one)
+            await until(pilot, lambda: order(app) == ["three", "two", "one"])
+            assert table(app).cursor == two.key
+
+    asyncio.run(look())
+
+
+def test_a_filter_shows_only_what_has_its_words_and_escape_shows_all(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        async with in_room(deck, loop_row("docs"), loop_row("tests", "asking", why="wants a push"), loop_row("docs-two")) as (
+            app,
+            pilot,
+            _,
+        ):
+            await pilot.press("slash", *"docs")
+            assert order(app) == ["docs", "docs-two"]
+            await pilot.press("enter")
+            assert isinstance(app.focused, LineTable)
+            await pilot.press("slash", "backspace", "backspace", "backspace", "backspace", *"push")
+            assert order(app) == ["tests"]
+            await pilot.press("escape")
+            assert len(order(app)) == 3
+
+    asyncio.run(look())
+
+
+def test_a_jump_lands_on_the_loop_and_hides_nothing(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        async with in_room(deck, loop_row("alpha"), loop_row("beta"), loop_row("gamma")) as (app, pilot, _):
+            await pilot.press("colon", *"ga", "enter")
+            assert table(app).cursor.split("/")[1] == "gamma"
+            assert len(order(app)) == 3
+
+    asyncio.run(look())
+
+
+def test_peek_tells_the_question_and_closes_again(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        row = loop_row("asks", "asking", approvals=(approval("rm -rf build"),))
+        async with in_room(deck, row) as (app, pilot, _):
+            await pilot.press("space")
+            await until(pilot, lambda: "waits for you: bash rm -rf build" in screen_text(app))
+            await pilot.press("space")
+            assert "waits for you" not in screen_text(app)
+
+    asyncio.run(look())
+
+
+def test_the_footer_offers_only_what_would_do_something(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        async with in_room(deck, loop_row("sleeps", "idle")) as (app, pilot, still):
+            foot = screen_text(app).splitlines()[-1]
+            assert "start" in foot
+            assert "pause" not in foot
+            still.show(loop_row("sleeps"))
+            await until(pilot, lambda: "p pause" in screen_text(app).splitlines()[-1])
+            assert "s start" not in screen_text(app).splitlines()[-1]
+
+    asyncio.run(look())
+
+
+def test_a_click_on_the_footer_is_as_good_as_the_key(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            foot = screen_text(app).splitlines()[-1]
+            await pilot.click("KeyBar", offset=(foot.index("help"), 0))
+            await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+
+    asyncio.run(look())
+
+
+def test_help_lists_the_keys_of_the_screen_one_came_from(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            await pilot.press("question_mark")
+            await until(pilot, lambda: "Pause: stand still at the next step" in screen_text(app))
+            await pilot.press("escape")
+            assert isinstance(app.screen, DeckScreen)
+
+    asyncio.run(look())
+
+
+def test_the_palette_has_what_can_be_done_here(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            await pilot.press("ctrl+p")
+            await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+            await until(pilot, lambda: "Nudge" in screen_text(app) or "Filter" in screen_text(app))
+
+    asyncio.run(look())
+
+
+def test_an_empty_deck_says_what_to_do(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path)) as (app, _, _):
+            assert "No loops yet. Press N" in screen_text(app)
+
+    asyncio.run(look())
+
+
+def test_a_thousand_rows_scroll_with_the_cursor(tmp_path):
+    async def look():
+        rows = tuple(loop_row(f"loop-{number:04}") for number in range(1000))
+        async with in_room(a_deck(tmp_path), *rows) as (app, pilot, _):
+            await pilot.press("end")
+            await until(pilot, lambda: "loop-0999" in screen_text(app))
+            await pilot.press("pageup", "pageup", "home")
+            await until(pilot, lambda: "loop-0000" in screen_text(app))
+
+    asyncio.run(look())
+
+
+@pytest.mark.req("S1-15")
+def test_the_title_forecasts_when_a_cap_is_reached(tmp_path):
+    async def look():
+        row = loop_row("spends", rate=3 * DOLLAR, cost=DOLLAR)
+        async with in_room(a_deck(tmp_path), row) as (app, _, _):
+            head = screen_text(app).splitlines()[0]
+            assert "$3.00/h" in head
+            assert "cap of spends in 20m" in head
+
+    asyncio.run(look())
+
+
+def test_the_demo_is_led_from_one_thing_to_the_next(tmp_path):
+    async def look():
+        asks = loop_row("release-notes", "asking", approvals=(approval(),))
+        held = loop_row("never-enough", "paused")
+        spent = loop_row("spender", "ended", reason="budget")
+        async with in_room(a_deck(tmp_path), asks, held, spent, lead=DEMO) as (app, pilot, still):
+            await until(pilot, lambda: "press a, read the command" in screen_text(app))
+            still.show(loop_row("release-notes"), held, spent)
+            await until(pilot, lambda: "never-enough is held" in screen_text(app))
+            still.show(loop_row("release-notes"), loop_row("never-enough"), spent)
+            await until(pilot, lambda: "spender has met its budget" in screen_text(app))
+
+    asyncio.run(look())
+
+
+def test_hostile_words_in_a_row_are_shown_and_do_nothing(tmp_path):
+    hostile = "\x1b]0;owned\x07[@click=app.quit]x[/] \x9b31m \u202eevil [/usr/bin] " + "e\u0301" * 5
+    hostile += "Z" + "\u0335" * 60 + "A" * 100_000
+
+    async def look():
+        row = loop_row("nasty", "asking", why=hostile, approvals=(approval(hostile),), agent=hostile, model=hostile)
+        async with in_room(a_deck(tmp_path), row) as (app, pilot, _):
+            await pilot.press("space")
+            await until(pilot, lambda: "waits for you" in screen_text(app))
+            text = screen_text(app)
+            assert not [letter for letter in text if ord(letter) < 32 and letter != "\n"]
+            assert "\x9b" not in text
+            assert "\u202e" not in text
+            await pilot.click("LineTable", offset=(90, 1))
+            assert app.is_running
+
+    asyncio.run(look())
