@@ -3,10 +3,12 @@
 Invariant: the line is short however large the event is, and never fails. Its texts are raw: whoever shows them cleans them.
 """
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from loopdeck.core import trace as tr
-from loopdeck.core.conversation import Text, ToolUse
+from loopdeck.core.conversation import Block, Opaque, Text, ToolResult, ToolUse
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import dollars
 
@@ -103,3 +105,40 @@ def _model(kind: str, event: tr.PromptSent | tr.ModelReplied | tr.ModelFailed) -
 def _short(said: str) -> tuple[str, int]:
     # A megabyte need not be looked at to show a line of it.
     return " ".join(said[: 4 * WIDE].split())[:WIDE], len(said)
+
+
+def words(event: tr.AnyTraceEvent) -> Iterator[str]:
+    """All that an event says, text by text; of a prompt the list of its parts."""
+    match event:
+        case tr.ModelReplied():
+            yield from map(_block, event.blocks)
+        case tr.PromptSent():
+            for part in event.parts:
+                yield f"{part.name}: {part.size:,} bytes from {part.source or 'loopdeck'}, {'steady' if part.stable else 'changes'}"
+        case tr.ToolCalled():
+            yield event.arguments
+        case tr.ToolReturned():
+            yield event.output
+        case tr.CheckRan():
+            yield f"$ {event.command}" if event.command else event.check
+            yield event.tail
+        case tr.ModelFailed(message=text) | tr.Noted(text=text):
+            yield text
+        case Unknown():
+            yield event.raw.decode("utf-8", "replace")
+        case tr.Waited():
+            yield f"{event.seconds:.1f} s: {event.cause}"
+        case _:
+            yield _fact(event)
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Text(text=text):
+            return text
+        case ToolUse():
+            return f"→ {block.tool} {block.arguments}"
+        case ToolResult(output=output):
+            return output
+        case Opaque():
+            return f"[{block.vendor}'s own block, {len(block.raw):,} characters]"

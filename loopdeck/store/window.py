@@ -33,10 +33,10 @@ class Row(Struct, Generic[E], frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """What a stretch of a search came to: the numbers of the lines that have it, and the byte up to which all was looked at."""
+    """What a stretch of a search came to: the numbers of the lines that have it, and how many bytes were looked at."""
 
     numbers: list[int]
-    upto: int
+    size: int
 
 
 class Ahead(Struct, frozen=True):
@@ -49,7 +49,8 @@ class Ahead(Struct, frozen=True):
 class Window(Generic[E]):
     """A view on a log by line number. Keeps a descriptor open; `close` it. Not for several threads.
 
-    `generation` counts how often another file stood at the path, or the file had been cut: then every line is another.
+    `generation` counts how often another file stood at the path, or the file had been cut: then every line is another. Of `size` bytes
+    the first `known` are indexed.
     """
 
     def __init__(self, form: LogFormat[E], path: Path) -> None:
@@ -62,7 +63,7 @@ class Window(Generic[E]):
         self._identity = (0, 0)
         # How many newlines there are before the end of each whole block; how many in all, and where the last one is.
         self._counts = array("Q")
-        self._total = self._end = 0
+        self._total = self.known = 0
 
     def grow(self, limit: int = 1 << 62) -> bool:
         """Take in what the file has gained, `limit` bytes of it at most; True if that was all. Raises StoreError."""
@@ -112,25 +113,26 @@ class Window(Generic[E]):
         for found in self.seek(text, first):
             yield from found.numbers
 
-    def seek(self, text: str, first: int = 0, *, any_case: bool = False) -> Iterator[Found]:
-        """The same in steps of a megabyte, each told whether it found anything or not; `any_case` takes a-z for A-Z. Raises StoreError.
+    def seek(self, text: str, first: int = 0, *, end: int | None = None, any_case: bool = False) -> Iterator[Found]:
+        """The same in steps of a megabyte, each told whether it found anything or not. Raises StoreError.
 
-        Ends early if another file comes to stand at the path.
+        `end` is the first line not to look at; `any_case` takes a-z for A-Z. Ends early if another file comes to stand at the path.
         """
         if not text:
             return
         wanted = plain(encode(text))[1:-1]
         wanted = wanted.lower() if any_case else wanted
-        for at, data in self._pieces(first, _READ):
+        end = self.count() if end is None else min(end, self.count())
+        for at, data in self._pieces(first, end, _READ):
             where = data.lower() if any_case else data
             place = where.find(wanted)
             # To count lines takes as long as to search them: only where there is something.
-            numbers = list(_hits(where, wanted, place, self._number_at(at), self.count())) if place >= 0 else []
-            yield Found(numbers, at + len(data))
+            numbers = list(_hits(where, wanted, place, self._number_at(at), end)) if place >= 0 else []
+            yield Found(numbers, len(data))
 
     def pieces(self, first: int) -> Iterator[bytes]:
         """The known lines from number `first` on, about 64 KiB of them at a time. Raises StoreError; ends early as `seek` does."""
-        return (data for _, data in self._pieces(first, BLOCK))
+        return (data for _, data in self._pieces(first, self.count(), BLOCK))
 
     def close(self) -> None:
         """Give the file back."""
@@ -140,7 +142,7 @@ class Window(Generic[E]):
 
     def _grow(self, limit: int) -> bool:
         size = self.size = self._look()
-        if size < self._end:
+        if size < self.known:
             self._forget()
         del self._counts[size // BLOCK :]
         total = self._counts[-1] if self._counts else 0
@@ -155,7 +157,7 @@ class Window(Generic[E]):
                 total += buffer.count(b"\n", start, min(start + BLOCK, got))
                 self._counts.append(total)
             cut = buffer.rfind(b"\n", 0, got) + 1
-            self._end = at + cut if cut else self._end
+            self.known = at + cut if cut else self.known
             at += got
         self._total = total
         if at < size:
@@ -185,7 +187,7 @@ class Window(Generic[E]):
 
     def _forget(self) -> None:
         """Another file stands here, or lines have gone from it: all that was known of it was of something else."""
-        self._counts, self._total, self._end, self._ahead = array("Q"), 0, 0, Ahead()
+        self._counts, self._total, self.known, self._ahead = array("Q"), 0, 0, Ahead()
         self.generation += 1
 
     def _foreseen(self, end: int) -> Iterator[Ahead]:
@@ -253,13 +255,14 @@ class Window(Generic[E]):
             step *= 4
         return []
 
-    def _pieces(self, first: int, step: int) -> Iterator[tuple[int, bytes]]:
-        """Whole lines, about `step` bytes at a time and where they begin, from number `first` to the last that is known."""
+    def _pieces(self, first: int, end: int, step: int) -> Iterator[tuple[int, bytes]]:
+        """Lines from number `first` to before `end`, about `step` bytes at a time and where they begin."""
         generation = self.generation
         try:
-            at = self._start_of(first) if 0 <= first < self.count() else self._end
-            while at < self._end and generation == self.generation:
-                data = self._whole(at, min(step, self._end - at))
+            at = self._start_of(first) if 0 <= first < end else self.known
+            stop = self.known if end >= self.count() else self._start_of(end)
+            while at < stop and generation == self.generation:
+                data = self._whole(at, min(step, stop - at))
                 if not data:
                     return
                 yield at, data

@@ -1,0 +1,204 @@
+"""A run's trace as a list that can be looked at, searched and filtered, however long it is and while it grows.
+
+Everything that takes time is done by `work`, a millisecond or two at a time, so that whoever shows the list can call it between two
+frames. Invariant: what is shown is what has been found out so far, in the order of the file (or of the tree of calls), never a guess:
+except for the last lines of a trace that is still being indexed, see `Window.foresee`; `shift` says by how much that was wrong.
+"""
+
+from array import array
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from loopdeck.core.trace import ToolCalled, ToolReturned
+from loopdeck.core.traceline import WIDE, Told, told
+from loopdeck.deck.tracehits import Search
+from loopdeck.deck.tracepick import Calls, Choice, Picked
+from loopdeck.store.glances import Glance, Glances
+from loopdeck.store.trace import TraceEntry, window_on_trace
+
+_INDEX = 1 << 20
+_PIECES = 2
+_LINES = 8_000
+
+Task = Literal["index", "search", "glance", ""]
+
+
+class Line(Struct, frozen=True):
+    """A line of the trace in short: its number from 0, when it was written (UTC), and what it tells; None if it can't be read.
+
+    `raw` is the beginning of a line that can't be read.
+    """
+
+    number: int
+    at: str
+    told: Told | None
+    raw: bytes = b""
+
+
+class Tracing:
+    """The trace at `path`. Keeps a descriptor open; `close` it. Not for several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.window = window_on_trace(path)
+        self.glances = Glances(self.window)
+        self.choice = Choice()
+        self.search: Search | None = None
+        self.shift = 0
+        self.settled = False
+        self._generation = 0
+        self._foreseen = 0
+        self._picked: Picked | None = None
+        self._marks: dict[str, Picked] = {}
+        self._searching = False
+
+    def open(self) -> None:
+        """Make the last lines known at once. Raises StoreError."""
+        self._foreseen = self.window.foresee()
+
+    def close(self) -> None:
+        """Give the file back."""
+        self.window.close()
+
+    def total(self) -> int:
+        """Lines of the trace, as far as known or foreseen."""
+        return self.window.count() if self.settled else max(self.window.count(), self._foreseen)
+
+    def count(self) -> int:
+        """Lines that are shown."""
+        return self.total() if self._picked is None else len(self._picked.numbers)
+
+    def number(self, place: int) -> int:
+        """The number of the line shown at `place`, from 0."""
+        return place if self._picked is None else int(self._picked.numbers[place])
+
+    def numbers(self) -> "array[int] | None":
+        """The numbers of all lines that are shown, as they are now; None for all there are."""
+        return None if self._picked is None else array("I", self._picked.numbers)
+
+    def place(self, number: int) -> int:
+        """Where line `number` is shown, or the next one after it that is; at most the last place."""
+        place = number if self._picked is None else self._picked.place(number)
+        return max(0, min(place, self.count() - 1))
+
+    def shows(self, number: int) -> bool:
+        """True if line `number` is one of those shown."""
+        return self.count() > 0 and self.number(self.place(number)) == number
+
+    def lines(self, places: Sequence[int]) -> list[Line | None]:
+        """The lines at `places`; None for what is not known yet. Raises StoreError."""
+        found: dict[int, Line] = {}
+        numbers = [self.number(place) for place in places if 0 <= place < self.count()]
+        for first, count in _runs(numbers):
+            for row in self.window.rows(first, count):
+                entry = row.entry
+                short = None if entry is None else told(entry.event)
+                found[row.number] = Line(row.number, "" if entry is None else entry.at, short, row.raw[:WIDE])
+        return [found.get(self.number(place)) if 0 <= place < self.count() else None for place in places]
+
+    def entry(self, number: int) -> TraceEntry | None:
+        """Line `number` whole, or None if it can't be read. Raises StoreError."""
+        return next((row.entry for row in self.window.rows(number, 1)), None)
+
+    def choose(self, choice: Choice) -> None:
+        """Show these lines from now on; what they are is found out by `work`."""
+        self.choice = choice
+        if choice.everything:
+            self._picked = None
+        elif choice.calls:
+            self._picked = Calls(self.glances, choice.takes, self._call_of)
+        else:
+            self._picked = Picked(self.glances, choice.takes)
+
+    def look_for(self, text: str, number: int) -> None:
+        """Search `text`, from line `number` on; no text ends the search."""
+        self.search = Search(self.window, text, number) if text else None
+        self._searching = bool(text)
+
+    def marked(self, name: str, takes: Callable[[Glance], bool]) -> Picked:
+        """All lines that `takes` takes, kept under a name and grown by `work` from now on."""
+        if name not in self._marks:
+            self._marks[name] = Picked(self.glances, takes)
+        return self._marks[name]
+
+    def task(self) -> Task:
+        """What `work` would do next."""
+        if not self.settled:
+            return "index"
+        if self.search is not None and self._searching:
+            return "search"
+        behind = any(one.upto < self.window.count() for one in self._pickers())
+        return "glance" if behind else ""
+
+    def looked_at(self) -> int:
+        """Up to which line it is known what is shown."""
+        return self.total() if self._picked is None else self._picked.upto
+
+    def progress(self) -> float:
+        """How far the task at hand is, from 0 to 1."""
+        match self.task():
+            case "index":
+                return self.window.known / max(1, self.window.size)
+            case "search" if self.search is not None:
+                return self.search.progress()
+            case "glance":
+                return min(one.upto for one in self._pickers()) / max(1, self.window.count())
+            case _:
+                return 1.0
+
+    def work(self) -> bool:
+        """A millisecond or two of what is to be done; True if nothing is left to do just now. Raises StoreError."""
+        match self.task():
+            case "index":
+                self._index()
+            case "search" if self.search is not None:
+                self._searching = not self.search.step()
+            case "glance":
+                self.glances.grow(_PIECES)
+                for one in self._pickers():
+                    one.grow(_LINES)
+            case _:
+                return True
+        return not self.task()
+
+    def poll(self) -> bool:
+        """See whether the trace has grown; True if there is something to do. Raises StoreError."""
+        if self.settled:
+            before = self.window.count()
+            self._index()
+            self._searching = self.search is not None and (self._searching or self.window.count() != before)
+        return bool(self.task())
+
+    def _index(self) -> None:
+        done = self.window.grow(_INDEX)
+        if done and not self.settled:
+            self.shift = self.window.count() - self._foreseen if self._foreseen else 0
+            self._foreseen = 0
+        self.settled = done
+        if self.window.generation != self._generation:
+            self._generation = self.window.generation
+            self._foreseen = 0
+            self._marks.clear()
+            self.choose(self.choice)
+            self.look_for(self.search.text if self.search is not None else "", 0)
+
+    def _pickers(self) -> list[Picked]:
+        return [*([] if self._picked is None else [self._picked]), *self._marks.values()]
+
+    def _call_of(self, number: int) -> str:
+        entry = self.entry(number)
+        return entry.event.call if entry is not None and isinstance(entry.event, ToolCalled | ToolReturned) else ""
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """`numbers` as stretches of neighbours: the first one and how many."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if runs and runs[-1][0] + runs[-1][1] == number:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((number, 1))
+    return runs
