@@ -6,8 +6,6 @@ through the sanitiser: its type says so. A style is a name; what it looks like i
 
 from typing import Literal, NamedTuple, Protocol
 
-from msgspec import Struct
-
 from loopdeck.core.text import Shown, clean_line
 
 Align = Literal["left", "right"]
@@ -26,7 +24,7 @@ Cells = Cell | tuple[Cell, ...]
 """What stands in one column: a cell, or several side by side."""
 
 
-class Column(Struct, frozen=True):
+class Column(NamedTuple):
     """One column: `width` in terminal cells, 0 for what is left over; shown only in tables at least `from_width` wide.
 
     `align` says which side the text keeps to.
@@ -46,7 +44,7 @@ class Place(NamedTuple):
     width: int
 
 
-class TableRow(Struct, frozen=True, eq=False):
+class TableRow(NamedTuple):
     """One row: `key` names what it is of, `painted` has one entry for each column."""
 
     key: str
