@@ -163,6 +163,10 @@ class DeckScreen(Hand, RoomScreen):
         """A loop by its name."""
         self._ask(jumping=True)
 
+    def action_harness(self) -> None:
+        """What is around the models."""
+        self.room.down("harness")
+
     def action_back(self) -> None:
         """Up: out of the words, out of the filter, out of the peek."""
         peek = self.query_one(Peek)
