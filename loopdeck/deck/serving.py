@@ -16,6 +16,8 @@ from loopdeck.supervisor import births
 SWITCH = "LOOPDECK_SUPERVISOR"
 """The variable that, set to `off`, keeps every process of ours from running on in the background but runners."""
 _WARM_S = 5.0
+_BORN_S = 1.5
+"""How long a supervisor may take until it has its lease."""
 _LOOK_S = 0.02
 _LONGEST_LOG = 1 << 20
 
@@ -46,10 +48,12 @@ def ensure(deck: Deck, *, now: bool = False, environ: Mapping[str, str] | None =
 
 def await_warmth(deck: Deck, patience_s: float = _WARM_S) -> bool:
     """Wait until runners can be forked from a warm process, for whoever is about to start many; False if they can't be in time."""
-    deadline = time.monotonic() + patience_s
-    while births.WORKS and time.monotonic() < deadline:
+    began = time.monotonic()
+    while births.WORKS and (waited := time.monotonic() - began) < patience_s:
         if births.is_warm(deck.home):
             return True
+        if waited > _BORN_S and not supervisor(deck.home).alive:
+            break
         time.sleep(_LOOK_S)
     return False
 

@@ -7,7 +7,6 @@ is touched, nothing is left running, and loopdeck itself has not failed.
 import os
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from loopdeck.store.journal import verify_journal
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.lease import look
 from loopdeck.store.trace import verify_trace
+from loopdeck.supervisor.spawn import Started
 from tests.cli.loops import Call, loop, turn, write
 from tests.e2e.judges import judged, verdict
 from tests.e2e.seat import Seat, runs, seated
@@ -80,7 +80,7 @@ class Madman:
         self.deck = seat.deck
         self.chance = chance
         self.runs: list[RunPaths] = self.deck.home.all_runs()
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[Started] = []
 
     def act(self) -> None:
         """One word, edit or murder."""
@@ -152,8 +152,10 @@ class Madman:
                     self._send(paths, cmd.Resume(by=BY))
                 self.answer(paths, view)
             time.sleep(0.3)
-        for process in self.started:
-            process.wait(20)
+        for runner in self.started:
+            while not runner.gone():
+                assert time.monotonic() < deadline + 20
+                time.sleep(0.01)
 
 
 def go_mad(base: Path, seed: int, seconds: float) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.serving import SWITCH
 from tests.kit.repos import environment, make_repo
 
 _SEEN = ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -49,7 +50,9 @@ class Front:
         self.repo = repo
         self.base = base
         self.env = {name: value for name, value in environment().items() if name in _SEEN or name.startswith("GIT_")}
-        self.env |= {"LC_ALL": "C.UTF-8", "HOME": str(base / "person"), "LOOPDECK_HOME": str(base / "home"), **(env or {})}
+        # Most tests kill and resume by hand, and would have to wait for a second process; those of the supervisor switch it on.
+        self.env |= {"LC_ALL": "C.UTF-8", "HOME": str(base / "person"), "LOOPDECK_HOME": str(base / "home"), SWITCH: "off"}
+        self.env |= env or {}
         (base / "person").mkdir(parents=True, exist_ok=True)
 
     def start(self, *args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
@@ -109,23 +112,37 @@ class Front:
 
     def runners(self) -> list[psutil.Process]:
         """The runners of this home that live, and all that they have started."""
+        return [each for one in self._named("loopdeck.runner") for each in (one, *_below(one))]
+
+    def supervisors(self) -> list[psutil.Process]:
+        """The supervisors of this home in the background that live, and their warm processes."""
+        return self._named("loopdeck.supervisor") + self._named("loopdeck.supervisor.forkserver")
+
+    def _named(self, module: str) -> list[psutil.Process]:
         found: list[psutil.Process] = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 words = process.cmdline()
-                if "loopdeck.runner" in words and any(word.startswith(f"{self.base}{os.sep}") for word in words):
-                    found += [process, *process.children(recursive=True)]
+                if module in words and any(word.startswith(f"{self.base}{os.sep}") for word in words):
+                    found.append(process)
         return found
 
     def end(self) -> None:
-        """End what is still running."""
-        left = self.runners()
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        deadline = time.monotonic() + 10
-        while any(_lives(process) for process in left) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        """End what is still running; those first that would start others."""
+        for kind in (self.supervisors, self.runners):
+            deadline = time.monotonic() + 10
+            while left := [process for process in kind() if _lives(process)]:
+                assert time.monotonic() < deadline, f"can't be ended: {left}"
+                for process in left:
+                    with suppress(psutil.Error):
+                        process.kill()
+                time.sleep(0.01)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        return list(process.children(recursive=True))
+    return []
 
 
 def _lives(process: psutil.Process) -> bool:
