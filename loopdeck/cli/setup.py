@@ -4,22 +4,15 @@ Invariant: nothing that is there is ever written to.
 """
 
 import argparse
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
 
 from loopdeck import shipped
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
-from loopdeck.core.shapes import loop_name
 from loopdeck.core.spec import CheckSpec, LoopSpec
 from loopdeck.core.usage import dollars
 from loopdeck.deck.decks import Deck
-from loopdeck.errors import UsageError, WorkspaceError
-from loopdeck.store import specs
-from loopdeck.store.deckfiles import DECK, FOLDER, LOOPS, loop_dir
-
-_LOOP = "loop.toml"
+from loopdeck.deck.making import make, write_new
+from loopdeck.store.deckfiles import DECK, LOOP_FILE, LOOPS
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _init(deck: Deck, options: argparse.Namespace) -> int:
-    files = _write(deck.root, {DECK: shipped.deck_template()}, skip=True)
+    files = write_new(deck.root, {DECK: shipped.deck_template()}, skip=True)
     if options.json:
         out.document({"deck": str(deck.root), "home": str(deck.home.path), "files": files})
         return 0
@@ -44,32 +37,22 @@ def _init(deck: Deck, options: argparse.Namespace) -> int:
 
 def _new(deck: Deck, options: argparse.Namespace) -> int:
     name: str = options.name
-    if complaint := loop_name(name):
-        raise UsageError(complaint[0], remedy=complaint[1])
-    folder = loop_dir(deck.root, name)
     shown = f"{LOOPS}/{name}"
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"there is a loop '{name}' already", where=shown, remedy="Take another name, or edit what is there.")
-    made = {f"{shown}/{file}": text for file, text in shipped.template(options.template, {"loop": name}).items()}
-    files = _write(deck.root, made | _skills(deck.root, made[f"{shown}/{_LOOP}"]))
-    reading = specs.load_loop(deck.root, name)
+    files = shipped.template(options.template, {"loop": name})
+    made = make(deck, name, files)
+    reading = made.reading
     grave = any(not one.warning for one in reading.problems)
     if options.json:
-        out.document({"loop": name, "template": options.template, "files": files, "problems": [entry(one) for one in reading.problems]})
+        told = {"loop": name, "template": options.template, "files": made.files, "problems": [entry(one) for one in reading.problems]}
+        out.document(told)
         return 2 if grave else 0
-    for file in files:
+    for file in made.files:
         out.say(f"made {file}")
     for problem in reading.problems:
         out.say(str(problem))
     if reading.spec is not None:
-        _say_steps(reading.spec, shown, made[f"{shown}/{_LOOP}"])
+        _say_steps(reading.spec, shown, files[LOOP_FILE])
     return 2 if grave else 0
-
-
-def _skills(root: Path, text: str) -> dict[str, str]:
-    """The shipped skills that the loop file `text` names and the repository lacks."""
-    lacking = set(tomllib.loads(text).get("skills", ())) - set(specs.find_skills(root).found)
-    return {f"{FOLDER}/skills/{name}/{file}": text for name in sorted(lacking) for file, text in shipped.skill(name).items()}
 
 
 def _say_steps(spec: LoopSpec, shown: str, text: str) -> None:
@@ -84,7 +67,7 @@ def _say_steps(spec: LoopSpec, shown: str, text: str) -> None:
         ("budget", budget, "max_cost_usd"),
         ("schedule", "none: it starts when you say so", ""),
     )  # fmt: skip
-    out.say(f"\nFive things to decide, all in {shown}/{_LOOP}:")
+    out.say(f"\nFive things to decide, all in {shown}/{LOOP_FILE}:")
     for number, (step, now, key) in enumerate(steps, 1):
         line = _line_of(text, key)
         out.say(f"  {number}. {step:<9}{now}" + (f"  (line {line})" if line else ""))
@@ -100,22 +83,3 @@ def _grades(check: CheckSpec) -> str:
 
 def _line_of(text: str, key: str) -> int:
     return next((number for number, line in enumerate(text.splitlines(), 1) if key and line.startswith(key)), 0)
-
-
-def _write(root: Path, files: Mapping[str, str], *, skip: bool = False) -> list[str]:
-    """Make `files` (path below `root` → text), and name those made. One that is there is an error, or with `skip` left alone."""
-    made: list[str] = []
-    for name, text in files.items():
-        target = root / name
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError as error:
-            if skip and target.is_file():
-                continue
-            raise UsageError("something is there already", where=str(error.filename or target), remedy="Move it away first.") from error
-        except OSError as error:
-            raise WorkspaceError(f"can't be made: {error.strerror}", where=str(target)) from error
-        made.append(name)
-    return made
