@@ -25,7 +25,34 @@ _REHEARSED = """# What the scripted agent plays: nothing is asked of a model, ev
 [[turn]]
 text = "Nothing to do in a rehearsal."
 """
-_DULL = frozenset("a an the all every each is are and or in of to that be so with no it make sure until please stop".split())
+_DULL = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "all",
+        "every",
+        "each",
+        "is",
+        "are",
+        "and",
+        "or",
+        "in",
+        "of",
+        "to",
+        "that",
+        "be",
+        "so",
+        "with",
+        "no",
+        "it",
+        "make",
+        "sure",
+        "until",
+        "please",
+        "stop",
+    ]
+)
 _NAME_WORDS = 3
 
 
