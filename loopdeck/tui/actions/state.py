@@ -6,7 +6,7 @@ ACTIONS = (
     Action(id="state.save", key="ctrl+s", label="save", help="Save: what you typed becomes the state", group="edit"),
     Action(id="state.go", key="ctrl+g", label="save+go", help="Save and go: the run that stands still goes on", group="hand"),
     Action(id="state.hold", key="ctrl+o", label="hold", help="Hold the run before its next iteration, or let go", group="hand"),
-    Action(id="state.editor", key="ctrl+e", label="$EDITOR", help="Open it in your own editor", group="edit"),
+    Action(id="state.editor", key="f4", label="$EDITOR", help="Open it in your own editor", group="edit"),
     Action(
         id="state.history",
         key="ctrl+t",

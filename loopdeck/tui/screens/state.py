@@ -51,13 +51,14 @@ class StateScreen(Hand, RoomScreen):
         self._row = row
         self._opened: stating.Opened | None = None
         self._versions: tuple[Version, ...] = ()
+        self._odd = False
 
     def body(self) -> ComposeResult:
         """Words on top, the text and its change, the history beside them."""
         yield Static("", markup=False, id="said")
         with Horizontal():
             with Vertical():
-                yield TextArea("", show_line_numbers=False, soft_wrap=True, tab_behavior="indent")
+                yield TextArea("", show_line_numbers=False, soft_wrap=True)
                 yield DiffView(empty="Nothing changed yet: what you type is shown here as a diff before it is saved.", id="change")
             yield LineTable(_COLUMNS, empty="No versions yet.", id="versions")
 
@@ -75,15 +76,16 @@ class StateScreen(Hand, RoomScreen):
         def read(found: stating.Opened) -> None:
             self._take(found)
             self.query_one(TextArea).load_text(clean(found.now.text, max_line=_LONGEST))
-            if clean(found.now.text, max_line=_LONGEST) != found.now.text:
-                self.say("Some characters can't be shown: symbols stand for them, and would be saved. ctrl+e opens it as it is.")
+            self._odd = clean(found.now.text, max_line=_LONGEST) != found.now.text
+            if self._odd:
+                self.say("Some characters can't be shown: symbols stand for them, and would be saved. f4 opens it as it is.")
 
         self.room.do(lambda: stating.opened(deck, self._row.loop), read)
 
     def shown(self, snapshot: Snapshot) -> None:
         """Only what the run does; the text is the operator's until it is saved."""
         self._row = snapshot.row(self._row.key) or self._row
-        if not self._typed_something():
+        if not self._odd and not self._typed_something():
             self.say(_standing(self._row))
 
     def subject(self) -> LoopRow | None:
@@ -212,9 +214,7 @@ class StateScreen(Hand, RoomScreen):
 def _standing(row: LoopRow) -> str:
     """What the run does while the state is being edited."""
     if row.status == "asking" and row.asking == "state":
-        return (
-            "The run waits for this: its maker and a person changed the same lines; both are kept (ctrl+t). ctrl+g saves, goes on."
-        )
+        return "The run waits for this: its maker and a person changed the same lines; both are kept (ctrl+t). ctrl+g saves, goes on."
     if row.status == "paused":
         return "The run stands still. ctrl+g saves and lets it go on."
     if row.live and row.status not in ("ended", "idle"):

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
 from loopdeck.core.columns import Align, Cell, Cells, Column, Place, TableRow
-from loopdeck.core.text import Shown
 from loopdeck.tui.text import sized
 from loopdeck.tui.theme import STYLES
 
@@ -37,7 +37,7 @@ class Painted(_Base):
         for cell in cells:
             if left <= 0:
                 break
-            text = cell.text if cell.text.isascii() and len(cell.text) <= left else _cropped(cell.text, left)
+            text = cell.text if cell_len(cell.text) <= left else sized(cell.text, left)
             piece = Segment(text, under + self.named_style(cell.style))
             segments.append(piece)
             left -= piece.cell_length
@@ -62,7 +62,3 @@ class Painted(_Base):
         if isinstance(cells, Cell):
             return [Segment(sized(cells.text, width, align), base + self.named_style(cells.style))]
         return list(self.strip(cells, width, base=base))
-
-
-def _cropped(text: Shown, width: int) -> str:
-    return sized(text, width).rstrip(" ") if len(text) > width or not text.isascii() else text
