@@ -54,7 +54,7 @@ class Look:
         told = line.told
         if told is None:
             said = line.raw[:WIDE].decode("utf-8", "replace")
-            return (mark, number, cell("✗ damaged ", "bad"), cell(said, "dim", WIDE)), ()
+            return (mark, number, cell("✗ damaged", "bad"), cell(f"  {said}", "dim", WIDE)), ()
         at = cell(f"{line.at[11 : 23 if self._roomy else 19]} ", "dim")
         iteration = cell(f"{told.iteration or '':>3} ", "dim")
         name, style = _WORDS.get(told.kind, (told.kind[:14], "dim"))

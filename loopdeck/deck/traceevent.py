@@ -25,12 +25,15 @@ Facts = tuple[tuple[str, str], ...]
 
 
 class Section(Struct, frozen=True):
-    """A text of an event: what it is, a note on it (size, source), and itself; `part` is its place among a prompt's parts, from 1."""
+    """A text of an event: what it is, a note on it (size, source), and itself.
+
+    Of a prompt's part `figures` are its place from 1, bytes, estimated tokens, whether it is steady or changing, and its source.
+    """
 
     title: str
     note: str
     text: str
-    part: int = 0
+    figures: tuple[str, ...] = ()
 
 
 class EventText(Struct, frozen=True):
@@ -68,12 +71,16 @@ def _event_text(window: TraceWindow, blobs: Blobs, number: int) -> EventText:
         note = f"{_size(len(row.raw))}, as it is on disk"
         return EventText(number, "", "damaged", (("line", f"{number + 1:,}"),), (_raw("This line can't be read", note, row.raw),))
     entry, event = row.entry, row.entry.event
+    iteration = getattr(event, "iteration", 0)
     place = (
-        ("line", f"{number + 1:,}"), ("seq", f"{entry.seq:,}"), ("at", entry.at), ("clock", f"{entry.clock:.3f} s active"),
-        ("life", str(entry.epoch)), ("iteration", str(getattr(event, "iteration", "") or "none")),
-    )  # fmt: skip
+        ("line", f"{number + 1:,}{f' · iteration {iteration}' if iteration else ''} · seq {entry.seq} · life {entry.epoch}"),
+        ("at", f"{entry.at} · after {entry.clock:.3f} s of active time"),
+    )
     facts, sections = _told(event, blobs)
-    beside = _reply(window, blobs, number) if isinstance(event, tr.PromptSent) else ()
+    beside: tuple[Section, ...] = ()
+    if isinstance(event, tr.PromptSent):
+        sections += _conversation(window, number, event.messages)
+        beside = _reply(window, blobs, number)
     return EventText(number, kind_of(event), kind_of(event).replace("_", " "), place + facts, sections, beside)
 
 
@@ -109,7 +116,7 @@ def _told(event: tr.AnyTraceEvent, blobs: Blobs) -> _Told:
 
 def _failed(event: tr.ModelFailed) -> Facts:
     return (
-        ("role", event.role), ("call", event.call), ("model", event.model), ("failure", event.failure),
+        ("call", f"{event.call} · {event.role} · {event.model}"), ("failure", event.failure),
         ("took", _seconds(event.seconds)), ("retry after", "" if event.retry_after is None else _seconds(event.retry_after)),
     )  # fmt: skip
 
@@ -118,19 +125,26 @@ def _prompt(event: tr.PromptSent, blobs: Blobs) -> _Told:
     size, steady = sum(part.size for part in event.parts), sum(part.size for part in event.parts if part.stable)
     share = f", {steady / size:.0%} of it steady" if size else ""
     facts = (
-        ("role", event.role), ("call", event.call), ("model", event.model),
+        ("call", f"{event.call} · {event.role} · {event.model}"),
         ("sent", f"{len(event.parts)} parts, {_size(size)}, ~{estimated_tokens(size):,} tokens{share}"),
-        ("messages", f"{event.messages} in the conversation, which began {event.history or 'as before'}"),
+        ("messages", f"{event.messages} in the conversation{f', which began {event.history}' if event.history else ''}"),
         ("tools", ", ".join(event.tools) or "none"), ("most output", f"{event.max_output:,} tokens"), ("template", event.template),
     )  # fmt: skip
-    sections = tuple(_part(number, part, blobs) for number, part in enumerate(event.parts, 1))
-    return facts, sections
+    return facts, tuple(_part(number, part, blobs) for number, part in enumerate(event.parts, 1))
+
+
+def _conversation(window: TraceWindow, number: int, messages: int) -> tuple[Section, ...]:
+    """What went with the parts of the prompt at `number`: replies and results before it, which are lines of the trace themselves."""
+    if messages <= 1:
+        return ()
+    lines = [f"line {at + 1:,}  {kind}, {_size(size)}: {gist}" for at, kind, size, gist in tracelinks.conversation(window, number)]
+    return (Section("the conversation so far", f"{messages} messages, the first of which are the parts", "\n".join(lines)),)
 
 
 def _part(number: int, part: tr.PartNote, blobs: Blobs) -> Section:
-    kept = "steady: may be cached" if part.stable else "changes: never cached"
-    note = f"{_size(part.size)}, ~{estimated_tokens(part.size):,} tokens · from {part.source or 'loopdeck'} · {kept}"
-    return Section(part.name, note, _blob(part.blob, blobs), number)
+    source = part.source or "loopdeck"
+    figures = (str(number), f"{part.size:,}", f"~{estimated_tokens(part.size):,}", "steady" if part.stable else "changing", source)
+    return Section(part.name, f"{_size(part.size)} from {source}", _blob(part.blob, blobs), figures)
 
 
 def _reply(window: TraceWindow, blobs: Blobs, number: int) -> tuple[Section, ...]:
@@ -142,7 +156,7 @@ def _reply(window: TraceWindow, blobs: Blobs, number: int) -> tuple[Section, ...
     if entry is None:
         return ()
     facts, sections = _told(entry.event, blobs)
-    told = "\n".join(f"{name}: {value}" for name, value in facts if value and name not in ("role", "call"))
+    told = "\n".join(f"{name}: {value}" for name, value in facts if value)
     return (Section("the reply", f"line {after + 1:,}", told), *sections)
 
 
@@ -152,7 +166,7 @@ def _replied(event: tr.ModelReplied) -> _Told:
     cached = f"{usage.cache_read:,} of {read:,} tokens read from the cache ({usage.cache_read / read:.0%})" if read else "nothing read"
     cost = "not known" if event.cost is None else f"${dollars(event.cost):.6f} ({event.certainty})"
     facts = (
-        ("role", event.role), ("call", event.call), ("model", event.model), ("stopped", event.stop),
+        ("call", f"{event.call} · {event.role} · {event.model}"), ("stopped", event.stop),
         ("usage", f"{usage.tokens:,} tokens: {usage.input:,} in, {usage.output:,} out, {usage.cache_write:,} written to the cache"),
         ("cache", cached), ("cost", cost), ("took", _seconds(event.seconds)), ("request", event.request_id),
         ("problem", event.problem or ""),

@@ -6,15 +6,18 @@ is near. Numbers are those of lines, from 0.
 
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import ToolUse
+from loopdeck.core.traceline import told, words
 from loopdeck.core.unknown import Unknown
 from loopdeck.store.trace import TraceEntry, TraceWindow
 
 _FAR = 10_000
 """Lines that are looked at for what belongs to one of them."""
 _STEP = 64
+_GIST = 80
 _TIME = re.compile(r"(?:(\d{4}-\d\d-\d\d)[T ])?(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?Z?")
 
 Event = tr.AnyTraceEvent
@@ -81,6 +84,33 @@ def effect(window: TraceWindow, number: int) -> int | None:
             return _find(window, number, 1, lambda one: isinstance(one, tr.ToolReturned) and one.call == call)
         case _:
             return None
+
+
+class Said(NamedTuple):
+    """An earlier line that was sent along with a prompt: its number, whose words, their bytes, the gist."""
+
+    number: int
+    whose: str
+    size: int
+    gist: str
+
+
+def conversation(window: TraceWindow, number: int) -> list[Said]:
+    """The replies and results that went with the prompt at `number`, oldest first: those of its iteration, if it is the maker's."""
+    prompt = _event(window, number)
+    said: list[Said] = []
+    if not isinstance(prompt, tr.PromptSent) or prompt.role != "maker":
+        return said
+    for at, event in _walk(window, number, -1):
+        if event is None or isinstance(event, Unknown):
+            continue
+        if event.iteration != prompt.iteration:
+            break
+        if (isinstance(event, tr.ModelReplied) and event.role == "maker") or isinstance(event, tr.ToolReturned):
+            whose = f"result of {event.tool}" if isinstance(event, tr.ToolReturned) else "reply"
+            size = sum(len(text.encode("utf-8", "replace")) for text in words(event))
+            said.append(Said(at, whose, size, told(event).said[:_GIST]))
+    return said[::-1]
 
 
 def _asks(event: Event, call: str) -> bool:

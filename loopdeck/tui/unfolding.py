@@ -15,6 +15,9 @@ from loopdeck.store.trace import TraceEntry
 
 _PIECE = 4000
 """Characters cleaned at once: a line of a megabyte is shown whole, and no step takes long."""
+_PART = "{:>2} {:<14} {:>9} {:>8}  {:<8}  {}"
+_MARGIN = 4
+"""Columns of a pane that are not text: its padding, its scroll bar, a border."""
 _EDGE = 8
 """Columns that the mark of an unfolded row takes."""
 
@@ -39,14 +42,25 @@ def wrapped(text: Shown, width: int) -> Iterator[Shown]:
     """Clean text as rows of at most `width` terminal cells; tabs become spaces."""
     for line in text.split("\n"):
         plain = line.expandtabs(4)
-        if len(plain) <= width and (plain.isascii() or cell_len(plain) <= width):
+        cells = len(plain) if plain.isascii() else cell_len(plain)
+        if cells <= width:
             yield Shown(plain)
-        elif plain.isascii():
-            for at in range(0, len(plain), width):
-                yield Shown(plain[at : at + width])
+        elif cells == len(plain):
+            yield from _folded(plain, width)
         else:
             for piece in chop_cells(plain, width):
                 yield Shown(piece)
+
+
+def _folded(text: str, width: int) -> Iterator[Shown]:
+    """Text of a cell a character in rows, broken at a blank where there is one in a row's second half."""
+    at = 0
+    while len(text) - at > width:
+        blank = text.rfind(" ", at + width // 2, at + width + 1)
+        end = blank + 1 if blank >= 0 else at + width
+        yield Shown(text[at:end].rstrip(" ") if blank >= 0 else text[at:end])
+        at = end
+    yield Shown(text[at:])
 
 
 class Row(NamedTuple):
@@ -58,12 +72,12 @@ class Row(NamedTuple):
 
 
 def laid_out(event: EventText, width: int) -> tuple[list[Row], list[Row]]:
-    """The event's facts and texts in rows `width` wide, and what belongs beside it, if it is wide enough for both; else below."""
+    """The event for a screen `width` wide, and what belongs beside it if that is wide enough for both; else that is below."""
     beside = event.beside if width >= BESIDE_FROM else ()
-    left = width - width // 2 - 1 if beside else width
+    left = (width // 2 if beside else width) - _MARGIN
     rows = list(_facts(event, left))
     rows += _sections((*event.sections, *(() if beside else event.beside)), left)
-    return rows, list(_sections(beside, width // 2)) if beside else []
+    return rows, list(_sections(beside, width // 2 - _MARGIN - 1)) if beside else []
 
 
 BESIDE_FROM = 110
@@ -75,12 +89,14 @@ def _facts(event: EventText, width: int) -> Iterator[Row]:
     for name, value in event.facts:
         if value:
             yield from _indented(f"{name:<{names}}  ", clean_line(value, 2000), width)
-    parts = [one for one in event.sections if one.part]
+    parts = [one for one in event.sections if one.figures]
     if parts:
         yield Row(Shown(""))
-        yield Row(Shown("what was sent, in this order"), "head")
-        for one in parts:
-            yield from _indented(f"{one.part:>3} {clean_line(one.title, 40):<12} ", clean_line(one.note), width)
+        yield Row(Shown("what was sent"), "head")
+        yield Row(Shown(_PART.format("", "part", "bytes", "tokens", "cache", "from")), "dim")
+    for one in parts:
+        place, *figures = one.figures
+        yield Row(clean_line(_PART.format(place, one.title[:14], *figures)))
 
 
 def _indented(head: str, text: Shown, width: int) -> Iterator[Row]:

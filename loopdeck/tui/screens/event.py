@@ -27,7 +27,7 @@ class EventScreen(RoomScreen):
     SCOPE = "event"
     AUTO_FOCUS = "#event"
     CSS = """
-    EventScreen #beside { border-left: solid $panel; padding-left: 1; display: none; }
+    EventScreen #beside { border-left: solid $panel; display: none; }
     EventScreen #beside.there { display: block; }
     """
 
@@ -64,14 +64,14 @@ class EventScreen(RoomScreen):
 
     def load(self, *, keep: bool = False) -> None:
         """Fetch the event and lay it out, beside the room."""
-        paths, number, width = self.room.paths_of(self.row), self.number, self._width - 2
+        paths, number, width = self.room.paths_of(self.row), self.number, self._width
 
         def fetched() -> tuple[EventText, tuple[list[Row], list[Row]]]:
             event = event_text(paths, number)
             return event, laid_out(event, width)
 
         def done(found: tuple[EventText, tuple[list[Row], list[Row]]]) -> None:
-            if self.is_mounted and (number, width) == (self.number, self._width - 2):
+            if self.is_mounted and (number, width) == (self.number, self._width):
                 self._show(*found, keep=keep)
 
         self.room.do(fetched, done)

@@ -18,7 +18,7 @@ class TextPane(Painted, ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
-    TextPane { width: 1fr; height: 1fr; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    TextPane { width: 1fr; height: 1fr; padding: 0 1; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "roll(-1)", "up", show=False),

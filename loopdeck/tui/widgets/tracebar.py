@@ -52,8 +52,8 @@ def told(tracing: Tracing, at: int) -> Iterator[Cell]:
     if not choice.everything:
         kinds = sorted({word(kind) for kind in choice.kinds})
         parts = [*kinds, f"iteration {choice.iteration}" if choice.iteration else "", "calls" if choice.calls else ""]
-        yield cell(" · only ", "dim")
-        yield cell(", ".join(part for part in parts if part), "warn")
+        yield cell(" · only", "dim")
+        yield cell(f" {', '.join(part for part in parts if part)}", "warn")
     if search is not None:
         yield cell(' · "', "dim")
         yield cell(search.text, "ask")
