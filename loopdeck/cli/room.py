@@ -3,15 +3,15 @@
 Loads Textual, so nothing else may load this.
 """
 
+import contextlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopdeck.cli import here, out
+from loopdeck.cli import firstpaint, here, out
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.store.files import make_dir, write_atomic
@@ -29,12 +29,16 @@ def run(paths: Sequence[str]) -> int:
 
 def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
     """The room itself, until it is left. A defect of ours is told in a sentence; its traceback is in a file of the deck."""
-    from loopdeck.deck.reader import Reader
-    from loopdeck.tui.app import Room
+    # Several decks, or a demo's, look like no frame that was kept.
+    alone = len(decks) == 1 and lead is None
+    with firstpaint.painted(decks[0].home.frame, os.environ) if alone else contextlib.nullcontext():
+        from loopdeck.deck.reader import Reader
+        from loopdeck.tui.app import Room
 
-    _paint_on_the_terminal()
-    room = Room(decks, lambda post: Reader(decks, post), by=here.operator(), lead=lead)
-    room.run()
+        _paint_on_the_terminal()
+        room = Room(decks, lambda post: Reader(decks, post), by=here.operator(), lead=lead)
+        room.run()
+    room.last_frame.keep()
     if room.broke is not None:
         _tell(room.broke, decks[0])
         return 70
@@ -63,6 +67,8 @@ def _each_once(decks: tuple[Deck, ...]) -> tuple[Deck, ...]:
 
 def _tell(error: BaseException, deck: Deck) -> None:
     """The traceback holds what agents said, so it goes into a file and not onto the terminal."""
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     file = deck.home.path / "room" / f"defect-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
     try:

@@ -44,10 +44,10 @@ def apply(run: Run, event: ev.AnyEvent, stamp: Stamp) -> Run:
 
 def _touched(run: Run, command: str) -> None:
     """A command had an effect, which may show in several events."""
-    if command not in run.commands:
-        run.commands.add(command)
+    if command not in run.commands and command not in run.refused:
         run.touches += 1
         run.alone, run.touched = max(run.alone, run.clock - run.touched), run.clock
+    run.commands.add(command)
 
 
 def fold(entries: Iterable[tuple[ev.AnyEvent, Stamp]], run: Run | None = None) -> Run:
@@ -315,7 +315,6 @@ def _state_settled(run: Run, event: ev.StateSettled, stamp: Stamp) -> None:
 
 def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
     if event.refused:
-        run.commands.add(event.command)
         run.refused[event.command] = event.refused
     _touched(run, event.command)
 

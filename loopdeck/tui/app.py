@@ -21,6 +21,7 @@ from loopdeck.errors import LoopdeckError
 from loopdeck.store.layout import RunPaths
 from loopdeck.tui.actions import actions
 from loopdeck.tui.frame import RoomScreen
+from loopdeck.tui.lastframe import LastFrame
 from loopdeck.tui.lead import Lead
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.text import line
@@ -69,6 +70,7 @@ class Room(App[None]):
         self.looked_at: frozenset[str] = frozenset()
         self.broke: Exception | None = None
         self.snapshot = NOTHING
+        self.last_frame = LastFrame(self)
         self.reader = watcher(self._post)
         self.animation_level = "none"
         for theme in THEMES:
@@ -80,6 +82,7 @@ class Room(App[None]):
         self.push_screen(DeckScreen())
         self.reader.start()
         self.set_timer(1.0, _settle)
+        self.last_frame.begin()
 
     def _post(self, snapshot: Snapshot) -> None:
         """Called by the reader in its own thread; the one thing it does to the app."""

@@ -1,14 +1,50 @@
 """What the room shows, kept for the next start: see `loopdeck.deck.frame`."""
 
-from rich.color import Color, ColorType
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rich.color import ColorType
 from rich.style import Style
 
 from loopdeck.deck import frame
-from loopdeck.deck.decks import Deck
-from loopdeck.deck.snapshot import Snapshot
+from loopdeck.errors import LoopdeckError
 from loopdeck.tui.theme import STYLES
 from loopdeck.tui.widgets.bars import TitleBar
 from loopdeck.tui.widgets.lines import LineTable
+
+if TYPE_CHECKING:
+    from loopdeck.tui.app import Room
+
+_AFTER_S, _EVERY_S = 3.0, 30.0
+
+
+class LastFrame:
+    """Keeps what `room` shows: soon after it is up, now and then, and when it is left."""
+
+    def __init__(self, room: "Room") -> None:
+        self._room = room
+        self._looks: dict[str, str] = {}
+        self._width = 0
+
+    def begin(self) -> None:
+        """From now on; on the UI thread."""
+        self._room.set_timer(_AFTER_S, self._again)
+        self._room.set_interval(_EVERY_S, self._again)
+
+    def keep(self) -> None:
+        """Keep what was shown last, if anything was. Touches files; what can't be kept is not missed."""
+        snapshot = self._room.snapshot
+        if not self._looks or not snapshot.number:
+            return
+        with suppress(LoopdeckError):
+            for number, deck in enumerate(self._room.decks[: len(snapshot.decks)]):
+                frame.save(deck.home, frame.frame(snapshot, number, self._looks, width=self._width))
+
+    def _again(self) -> None:
+        for screen in self._room.screen_stack:
+            for table in screen.query("#loops").results(LineTable):
+                self._looks, self._width = looks(screen.query_one(TitleBar), table), self._room.size.width
+        self._room.run_worker(self.keep, thread=True, exclusive=True, group="last-frame", exit_on_error=False)
 
 
 def looks(bar: TitleBar, table: LineTable) -> dict[str, str]:
@@ -22,15 +58,5 @@ def sgr(style: Style) -> str:
     codes = [code for flag, code in ((style.bold, "1"), (style.italic, "3"), (style.underline, "4"), (style.reverse, "7")) if flag]
     for color, foreground in ((style.color, True), (style.bgcolor, False)):
         if color is not None and color.type is not ColorType.DEFAULT:
-            codes += _codes(color, foreground=foreground)
+            codes += color.get_ansi_codes(foreground=foreground)
     return ";".join(codes)
-
-
-def keep(decks: tuple[Deck, ...], snapshot: Snapshot, styles: dict[str, str], width: int) -> None:
-    """Keep what each of `decks` shows now. Touches files, so not on the UI thread. Raises StoreError."""
-    for number, deck in enumerate(decks[: len(snapshot.decks)]):
-        frame.save(deck.home, frame.frame(snapshot, number, styles, width=width))
-
-
-def _codes(color: Color, *, foreground: bool) -> tuple[str, ...]:
-    return color.get_ansi_codes(foreground=foreground)
