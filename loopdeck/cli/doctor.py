@@ -17,7 +17,7 @@ from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git import program
 from loopdeck.sandbox.environment import environment
-from loopdeck.sandbox.probe import probe
+from loopdeck.sandbox.probe import facts
 from loopdeck.store import specs
 from loopdeck.store.machine import default_limit
 
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         "git": git,
         "agents": [_agent(kind) for kind in MODEL_AGENTS],
         "others": [{"command": name, "path": path} for name in _OTHERS if (path := shutil.which(name))],
-        "sandbox": {"confines": False, "facts": [*_UNCONFINED, *probe()]},
+        "sandbox": {"confines": False, "facts": [*_UNCONFINED, *facts()[1]]},
         "environment": _environment(),
         "terminal": _terminal(),
         "deck": _deck() if git["ok"] else None,

@@ -1,46 +1,195 @@
-"""What this machine could confine a command with. Facts for `loopdeck doctor`: that something is there does not say it is used."""
+"""Whether the walls stand on this machine: not believed, but tried, with the door and the walls that a run would have.
 
+A command in a sandbox of our own making tries what must not work: to write outside, to connect, to see the home, the launcher's
+variables and other processes, to write to the kernel's settings. What it finds open, or why there is no sandbox at all, is told in a
+sentence. Since this takes a tenth of a second, a proof is kept until the machine starts again or bubblewrap changes; a failure is not
+kept, so that a machine is used as soon as it is mended.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+import loopdeck
+from loopdeck.errors import LoopdeckError
 from loopdeck.sandbox import family
+from loopdeck.sandbox.port import Command
 
-_SYSTEM = "/usr/bin/bwrap"
-_MOST_SECONDS = 5.0
-_TRIAL = ("--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+_LEAST = (0, 8)
+_PROFILE = 1
+"""To be raised with every change of the walls: a proof of others counts no more."""
+_MOST_SECONDS = 10.0
+_SYSTEM = "/usr/bin"
+_TRIES = """
+import os, socket, sys
+outside, home, port, canary, parent = sys.argv[1:]
+def writes(path):
+    try:
+        with open(path, "a") as file:
+            file.write("x")
+        return True
+    except OSError:
+        return False
+def connects():
+    try:
+        socket.create_connection(("127.0.0.1", int(port)), 2).close()
+        return True
+    except OSError:
+        return False
+def tells(path):
+    try:
+        with open(path, "rb") as file:
+            return canary.encode() in file.read()
+    except OSError:
+        return False
+def kernel():
+    try:
+        with open("/proc/sys/vm/swappiness") as file:
+            now = file.read()
+        with open("/proc/sys/vm/swappiness", "w") as file:
+            file.write(now)
+        return True
+    except OSError:
+        return False
+writes(outside)  # it may be another file by that name, in a folder that goes with the sandbox: seen from outside
+if connects(): print("the network can be reached")
+if tells("/proc/1/environ"): print("the launcher's variables can be read")
+if tells(home): print("the home can be read")
+if os.path.exists("/proc/%s" % parent) and int(parent) > 100: print("processes outside can be seen")
+if kernel(): print("settings of the kernel can be written")
+if not writes("inside"): print("its own folder can't be written")
+"""
 
 
-def probe() -> tuple[str, ...]:
-    """One sentence for each way to hold a command; runs what it speaks of, so it takes some 50 ms."""
-    return (_bubblewrap(), _leftovers())
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found: `program` is the bubblewrap to use, `why` is empty if its walls hold, `version` is for people."""
+
+    program: str
+    version: str
+    why: str
+
+    @property
+    def holds(self) -> bool:
+        """True if a command can be held on this machine."""
+        return not self.why
+
+    def __str__(self) -> str:
+        if self.holds:
+            return f"bubblewrap {self.version} at {self.program} holds commands here: tried, and nothing got out"
+        return self.why
 
 
-def _bubblewrap() -> str:
-    # The one of the system is the only one that some distributions let make namespaces.
-    path = _SYSTEM if Path(_SYSTEM).exists() else shutil.which("bwrap")
-    if path is None:
-        why = "is not made for this system" if sys.platform == "darwin" else "is not installed"
-        return f"bubblewrap {why}: commands can't be confined with it"
-    version = _output(path, "--version").removeprefix("bubblewrap").strip() or "of unknown version"
-    refused = _output(path, *_TRIAL, "/bin/sh", "-c", "echo held")
-    if refused == "held":
-        return f"bubblewrap {version} at {path} can make a sandbox here"
-    return f"bubblewrap {version} at {path} can't make a sandbox here: {refused[:200] or 'no reason given'}"
+def find() -> str:
+    """The bubblewrap to use, or nothing. The system's own comes first, since some systems let no other make namespaces."""
+    folders = [part for part in os.get_exec_path() if part.startswith("/")]
+    first = [_SYSTEM] if _SYSTEM in folders else []
+    return shutil.which("bwrap", path=os.pathsep.join((*first, *folders))) or ""
+
+
+async def proof(kept: Path | None = None) -> Proof:
+    """Whether commands can be held here. `kept` is a file where that is noted for the next time."""
+    program = find()
+    if not program:
+        why = "bubblewrap is not made for this system" if sys.platform == "darwin" else "bubblewrap is not installed"
+        return Proof("", "", f"{why}: commands can't be confined with it")
+    key = _key(program)
+    if kept is not None and (version := _noted(kept, key)):
+        return Proof(program, version, "")
+    version = _version(program)
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if found < _LEAST:
+        wanted = ".".join(map(str, _LEAST))
+        return Proof(program, version, f"bubblewrap {version or 'of unknown version'} at {program} is too old: {wanted} is needed")
+    why = await _breach(program)
+    if why:
+        return Proof(program, version, f"bubblewrap {version} at {program} can't hold commands here: {why}")
+    if kept is not None:
+        _note(kept, key, version)
+    return Proof(program, version, "")
+
+
+def facts() -> tuple[bool, tuple[str, ...]]:
+    """Whether commands are held on this machine, and a sentence for each way; tried anew, so it takes some 100 ms."""
+    found = asyncio.run(proof())
+    return found.holds, (str(found), _leftovers())
+
+
+async def _breach(program: str) -> str:
+    """What is wrong with the walls, in a sentence; empty if they hold."""
+    # Heavier than the rest of this module, and not needed where a proof is noted.
+    from loopdeck.sandbox.bubble import BubbleDoor
+    from loopdeck.sandbox.toolchains import own
+    from loopdeck.sandbox.walls import Walls
+
+    canary = f"loopdeck-{os.urandom(8).hex()}"
+    with contextlib.ExitStack() as stack:
+        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loopdeck-probe-"))).resolve()
+        inside, home, outside = base / "tree", base / "home", base / "outside"
+        inside.mkdir()
+        home.mkdir()
+        outside.write_text("mine")
+        (home / "secret").write_text(canary)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        tried = (str(outside), str(home / "secret"), str(listener.getsockname()[1]), canary, str(os.getpid()))
+        command = Command(
+            (sys.executable, "-I", "-S", "-c", _TRIES, *tried), inside, {"PATH": "/usr/bin:/bin"}, _MOST_SECONDS, writable=(inside,)
+        )
+        try:
+            done = await BubbleDoor(program, Walls(inside, home=home, tools=own()), "probe").run(command)
+        except LoopdeckError as error:
+            return error.what
+        if done.exit_code != 0:
+            return done.text.strip()[-200:] or f"a command in it ended with {done.ended_by or done.exit_code}"
+        if outside.read_text() != "mine":
+            return "a file outside can be written"
+        return "; ".join(done.text.split("\n")).strip("; ")
+
+
+def _key(program: str) -> str:
+    """What a proof holds for: this start of this machine, this program, this user and interpreter, these walls."""
+    found = os.stat(program)  # noqa: PTH116 - all that is needed of it
+    boot = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    mine = (os.geteuid(), sys.executable, loopdeck.__version__, _PROFILE)
+    return json.dumps([boot, program, found.st_mtime_ns, found.st_size, *mine])
+
+
+def _noted(kept: Path, key: str) -> str:
+    try:
+        said = json.loads(kept.read_bytes())
+        return str(said["version"]) if said["key"] == key else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _note(kept: Path, key: str, version: str) -> None:
+    # Only to save time: where it can't be kept, the next one tries again.
+    with contextlib.suppress(OSError):
+        aside = kept.with_name(f"{kept.name}.{os.getpid()}")
+        aside.write_text(json.dumps({"key": key, "version": version}))
+        aside.replace(kept)
+
+
+def _version(program: str) -> str:
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, timeout=_MOST_SECONDS, env={}, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace").removeprefix("bubblewrap").strip()[:30]
 
 
 def _leftovers() -> str:
     if family.HAS_PROC:
         return "processes that a command leaves behind are found by their marks, wherever they go"
     return "processes that a command leaves behind are found by descent and environment, as well as that can be done here"
-
-
-def _output(*argv: str) -> str:
-    try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=_MOST_SECONDS, env={}, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return done.stdout.decode("utf-8", "replace").strip()

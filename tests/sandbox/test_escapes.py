@@ -1,0 +1,84 @@
+"""Sixty ways out, tried for real. None may work from within a sandbox; most must work without, or they would prove nothing."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from loopdeck.sandbox import family
+from loopdeck.sandbox.bubble import BubbleDoor
+from loopdeck.sandbox.plain import PlainDoor
+from loopdeck.sandbox.port import Command, Door, Finished
+from tests.kit.repos import git
+from tests.kit.walled import bwrap, name, walled
+from tests.sandbox.attacks import ATTACKS, Attack
+from tests.sandbox.world import World, world
+
+attacked = pytest.mark.parametrize("attack", ATTACKS, ids=[one.name.replace(" ", "-") for one in ATTACKS])
+
+
+def tried(door: Door, attack: Attack, made: World) -> Finished:
+    """Carry out the attack; what its last command came to."""
+
+    async def steps() -> Finished:
+        finished = None
+        for step in attack.steps:
+            command = Command(
+                ("/bin/bash", "-c", step), made.tree, made.env, 1.5 if "bomb" in attack.name else 20, writable=(made.tree,)
+            )
+            finished = await door.run(command)
+        assert finished is not None
+        return finished
+
+    return asyncio.run(steps())
+
+
+@pytest.fixture(scope="module")
+def besieged(tmp_path_factory):
+    """A world that no attack changes, if all is well; so they all have the same."""
+    with world(tmp_path_factory.mktemp("besieged")) as made:
+        yield made
+
+
+@pytest.fixture
+def open_to_all(tmp_path):
+    """A world that will not be the same after."""
+    with world(tmp_path) as made:
+        try:
+            yield made
+        finally:
+            for folder in ("/tmp", "/dev/shm"):
+                Path(folder, f"evil-{made.mark}").unlink(missing_ok=True)
+
+
+def reset(made: World) -> None:
+    """The maker's worktree as it was, whatever has been moved about in it, which is its right."""
+    git(made.tree, "reset", "-q", "--hard", "loop/x")
+    git(made.tree, "clean", "-qfdx")
+
+
+@walled
+@attacked
+def test_nothing_gets_out_of_a_sandbox(attack, besieged, monkeypatch):
+    # The secret is also in the environment of whoever starts the commands.
+    monkeypatch.setenv("API_KEY", besieged.canary)
+    run = name()
+    try:
+        finished = tried(BubbleDoor(bwrap(), besieged.walls(), run, grace_s=0.1), attack, besieged)
+        assert not attack.worked(besieged, finished), finished
+        assert family.members(family.Mark(run)) == {}
+        left = {".claude", ".mcp.json", "AGENTS.md", ".codex", "later"}
+        assert left.isdisjoint(entry.name for entry in besieged.tree.iterdir())
+    finally:
+        reset(besieged)
+
+
+@pytest.mark.chaos
+@attacked
+def test_without_walls_it_does(attack, open_to_all, monkeypatch):
+    monkeypatch.setenv("API_KEY", open_to_all.canary)
+    run = name()
+    finished = tried(PlainDoor(run, grace_s=0.1), attack, open_to_all)
+    if attack.anywhere:
+        assert attack.worked(open_to_all, finished), f"{attack.name} proves nothing: it fails without a sandbox too\n{finished}"
+    assert family.members(family.Mark(run)) == {}
