@@ -51,7 +51,7 @@ class StateScreen(Hand, RoomScreen):
         self._row = row
         self._opened: stating.Opened | None = None
         self._versions: tuple[Version, ...] = ()
-        self._odd = False
+        self._symbols_shown = False
 
     def body(self) -> ComposeResult:
         """Words on top, the text and its change, the history beside them."""
@@ -76,8 +76,8 @@ class StateScreen(Hand, RoomScreen):
         def read(found: stating.Opened) -> None:
             self._take(found)
             self.query_one(TextArea).load_text(clean(found.now.text, max_line=_LONGEST))
-            self._odd = clean(found.now.text, max_line=_LONGEST) != found.now.text
-            if self._odd:
+            self._symbols_shown = clean(found.now.text, max_line=_LONGEST) != found.now.text
+            if self._symbols_shown:
                 self.say("Some characters can't be shown: symbols stand for them, and would be saved. f4 opens it as it is.")
 
         self.room.do(lambda: stating.opened(deck, self._row.loop), read)
@@ -85,7 +85,7 @@ class StateScreen(Hand, RoomScreen):
     def shown(self, snapshot: Snapshot) -> None:
         """Only what the run does; the text is the operator's until it is saved."""
         self._row = snapshot.row(self._row.key) or self._row
-        if not self._odd and not self._typed_something():
+        if not self._symbols_shown and not self._typed_something():
             self.say(_standing(self._row))
 
     def subject(self) -> LoopRow | None:
