@@ -1,7 +1,6 @@
 """Seeing to it that a deck has a supervisor, without ever waiting for one or depending on it."""
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from loopdeck.deck.tending import supervisor
 from loopdeck.errors import StoreError
 from loopdeck.store.files import open_private
 from loopdeck.supervisor import births
+from loopdeck.supervisor.spawn import detached
 
 SWITCH = "LOOPDECK_SUPERVISOR"
 """The variable that, set to `off`, keeps every process of ours from running on in the background but runners."""
@@ -37,11 +37,7 @@ def ensure(deck: Deck, *, now: bool = False, environ: Mapping[str, str] | None =
     # Runs are started without it as well.
     with suppress(StoreError, OSError):
         deck.home.make()
-        with os.fdopen(_log(deck), "ab") as log:
-            subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True,
-                env=dict(environ),
-            )  # fmt: skip
+        detached(words, _log(deck), dict(environ))
         return True
     return False
 

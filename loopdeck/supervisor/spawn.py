@@ -42,11 +42,25 @@ class Spawned:
 def spawn(paths: RunPaths) -> Spawned:
     """Start a runner on the run, detached: it outlives this process and its terminal. Raises StoreError."""
     try:
-        with os.fdopen(open_private(paths.runner_log, os.O_WRONLY | os.O_APPEND), "ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "loopdeck.runner", str(paths.dir)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", close_fds=True,
-            )  # fmt: skip
+        log = open_private(paths.runner_log, os.O_WRONLY | os.O_APPEND)
+        return Spawned(detached([sys.executable, "-m", "loopdeck.runner", str(paths.dir)], log))
     except OSError as error:
         raise StoreError(f"the runner can't be started: {error.strerror}", where=str(paths.dir)) from error
-    return Spawned(process)
+
+
+def detached(words: list[str], log: int, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    """Start a program that outlives this process, in a session of its own, with no input. Its output goes to `log`, which is closed.
+
+    Raises OSError.
+    """
+    # Whoever goes on for long has to reap them; and to let go of one that runs is not the mistake that Python takes it for.
+    _children[:] = [one for one in _children if one.poll() is None]
+    with os.fdopen(log, "ab") as output:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/", env=env
+        )
+    _children.append(process)
+    return process
+
+
+_children: list["subprocess.Popen[bytes]"] = []
