@@ -53,6 +53,11 @@ def ago(since: str, now: str) -> str:
     return "" if seconds is None else f"{age(seconds)} ago"
 
 
+def some(number: int, what: str) -> str:
+    """A count with its word: `1 turn`, `2 turns`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 # Alive
 
 

@@ -39,8 +39,6 @@ _ASKING = {"approval": "maker", "verdict": "checks", "state": "state"}
 _OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "passed": ("✓", "good"), "failed": ("✗", "bad"), "unknown": ("?", "warn"), "error": ("!", "bad"),
 }  # fmt: skip
-_ARROW = " ──▶ "
-_NARROW = " ▶ "
 _MOST_GLYPHS = 8
 
 
@@ -59,27 +57,24 @@ def live_node(row: LoopRow) -> str:
 
 
 def picture(row: LoopRow, history: History | None, width: int) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """The loop drawn in two lines of `width` cells: its parts with the live one lit, and below each what it is in this loop."""
+    """The loop drawn in two lines of `width` cells (at least 56): its parts with the live one lit, and below each what it is in this loop."""
     live = live_node(row)
     parts = _parts(row, history)
-    arrow = _ARROW if width >= 100 else _NARROW
-    each = max(8, (width - len(arrow) * (len(_NODES) - 1)) // len(_NODES))
+    each = max(14, width // len(_NODES))
     above: list[Cell] = []
     below: list[Cell] = []
-    for number, name in enumerate(_NODES):
-        if number:
-            above.append(cell(arrow, "dim"))
-            below.append(cell(" " * len(arrow)))
+    for name in _NODES:
         lit = name == live
-        words = f"◆ {name.upper()} " if lit else f"◇ {name} "
-        above.append(cell(words, "mark" if lit else "plain"))
-        above.append(cell("─" * max(0, each - len(words)), "dim"))
-        below.append(cell(_fitted(parts[name], each), "plain" if lit else "dim"))
+        words = f"◆ {name.upper()}" if lit else f"◇ {name}"
+        # The last one leads back to the maker.
+        end = "▶" if name != _NODES[-1] else "↺"
+        above += [cell(words, "mark" if lit else "plain"), cell(" "), cell("─" * (each - len(words) - 4) + end, "dim"), cell("  ")]
+        below += [cell(_fitted(parts[name], each - 2), "plain" if lit else "dim"), cell("  ")]
     return tuple(above), tuple(below)
 
 
 def _fitted(text: str, width: int) -> str:
-    return text.ljust(width) if len(text) <= width else text[: width - 2] + "… "
+    return text.ljust(width) if len(text) <= width else text[: width - 1] + "…"
 
 
 def _parts(row: LoopRow, history: History | None) -> dict[str, str]:
@@ -112,7 +107,7 @@ def standing(row: LoopRow, now: float) -> tuple[Cell, ...]:
         cells.append(cell(f"  {sparkline(row.scores)}", "info"))
     cap = f" of {money(row.settings.max_cost)}" if row.settings.max_cost else ""
     cells.append(cell(f"  {money(row.cost)}{cap}"))
-    if row.since_progress:
+    if row.since_progress and any(score is not None for score in row.scores):
         cells.append(cell(f", {money(row.since_progress)} since it last got better", "warn"))
     if row.damage:
         cells.append(cell(f"  damaged: {row.damage}", "bad", 300))
@@ -133,7 +128,7 @@ def contract(row: LoopRow, history: History | None) -> tuple[Cell, ...]:
     parts += [f"≤{limits.max_tool_calls} calls each"] if limits.max_tool_calls is not None else []
     parts += [f"no progress x{limits.no_progress}" if limits.no_progress else "no detectors", f"from {limits.severity_floor} up"]
     parts += ["final pass"] if limits.final_pass else []
-    cells = [cell("exit  ", "head"), cell(", ".join(parts), "plain", 300)]
+    cells = [cell("exit", "head"), cell("  " + ", ".join(parts), "plain", 300)]
     if history and history.run.exit_hash:
         cells.append(cell(f"  contract {history.run.exit_hash[:8]}", "dim"))
     changed = sum(one.deed == "set" for one in history.touches) if history else 0
@@ -146,12 +141,12 @@ def contract(row: LoopRow, history: History | None) -> tuple[Cell, ...]:
 
 def badges(row: LoopRow) -> tuple[Cell, ...]:
     """Which of the four layers are on, and how much the loop may do by itself."""
-    cells = [cell("layers  ", "head")]
+    cells = [cell("layers", "head")]
     for number, name in LAYERS:
         on = number in row.layers
-        cells.append(cell(f"{'●' if on else '○'} {number} {name}  ", "accent" if on else "dim"))
+        cells.append(cell(f"  {'●' if on else '○'} {number} {name}", "accent" if on else "dim"))
     if row.level:
-        cells.append(cell(f" level {row.level}", "warn" if row.level == "unattended" else "plain"))
+        cells.append(cell(f"   level {row.level}", "warn" if row.level == "unattended" else "plain"))
     if row.held:
         cells.append(cell("  ‖ held before the next iteration", "warn"))
     if row.pausing:

@@ -5,11 +5,11 @@ What failed comes first: whoever opens a run wants to know what is wrong before 
 
 from loopdeck.core.findings import Finding, Verdict
 from loopdeck.core.shares import checker_share, cost_of, hit_share
-from loopdeck.deck.answer import Fact, Tone, signal_line
+from loopdeck.deck.answer import Fact, Tone, signal_line, some
 from loopdeck.deck.board import age, count
 from loopdeck.deck.compare import Comparison, Figure
 from loopdeck.deck.differences import Differences
-from loopdeck.deck.passes import History, Pass
+from loopdeck.deck.passes import History, Pass, Wait
 from loopdeck.deck.why import Section, of_pass
 
 _TAIL = 12
@@ -20,7 +20,9 @@ def iteration(one: Pass, history: History) -> tuple[Section, ...]:
     """Verdicts and findings, the failing ones first; then what the maker did, what it cost, who was asked, what went wrong."""
     failing = [said for said in one.verdicts if not said.passed]
     passing = [said for said in one.verdicts if said.passed]
-    sections = [_verdict(said) for said in failing]
+    asked = [wait for wait in history.waits if wait.iteration == one.number and wait.of_person and not wait.until]
+    sections = [_open(wait) for wait in asked]
+    sections += [_verdict(said) for said in failing]
     if passing:
         facts = tuple(Fact(said.check, f"✓ passed  {proof(said)}", "good") for said in passing)
         sections.append(Section("passed", facts))
@@ -37,6 +39,11 @@ def iteration(one: Pass, history: History) -> tuple[Section, ...]:
     return tuple(sections)
 
 
+def _open(wait: Wait) -> Section:
+    facts = (Fact("for", wait.subject or "you", "ask"), Fact("since", wait.at))
+    return Section(f"waits for you: {wait.awaited}", facts, "ask")
+
+
 def _verdict(said: Verdict) -> Section:
     facts = [_finding(found) for found in said.findings]
     if len(said.findings) == 1:
@@ -45,7 +52,7 @@ def _verdict(said: Verdict) -> Section:
         facts += [Fact(one.id, f"{one.outcome}: {one.reason}" if one.reason else one.outcome) for one in said.criteria]
     facts.append(Fact("evidence", proof(said), "dim"))
     facts += [Fact("", line, "dim") for line in said.evidence.tail.rstrip().splitlines()[-_TAIL:]]
-    return Section(f"✗ {said.check} {said.outcome}, {said.severity}, score {said.score:.2f}", tuple(facts))
+    return Section(f"✗ {said.check} {said.outcome}, {said.severity}, score {said.score:.2f}", tuple(facts), "bad")
 
 
 def _finding(found: Finding) -> Fact:
@@ -74,10 +81,10 @@ def proof(said: Verdict) -> str:
 
 def _work(one: Pass) -> list[Fact]:
     of = one.iteration
-    made = f"{of.maker or 'at work'}, {of.turns} turns, {of.spend.tool_calls} tool calls"
+    made = f"{of.maker or 'at work'}, {some(of.turns, 'turn')}, {some(of.spend.tool_calls, 'tool call')}"
     facts = [Fact("maker", made + (f", {one.model}" if one.model else ""), "plain" if of.maker in (None, "ended") else "warn")]
     if of.commit:
-        change = "nothing changed" if of.empty else f"{of.files} files +{of.added} -{of.removed}"
+        change = "nothing changed" if of.empty else f"{some(of.files, 'file')} +{of.added} -{of.removed}"
         facts.append(Fact("commit", f"{of.commit[:12]}  {change}"))
     facts += [Fact("put back", f"{path} is protected", "warn") for path in of.protected]
     after = one.state_after[:12] or "not written yet"
@@ -93,7 +100,7 @@ def _spent(one: Pass) -> list[Fact]:
     hits = hit_share(usage)
     tokens = f"{usage.input:,} in, {usage.output:,} out, {usage.cache_read:,} from cache, {usage.cache_write:,} into it"
     facts = [
-        Fact("cost", f"{said} in {of.spend.model_calls} model calls"),
+        Fact("cost", f"{said} in {some(of.spend.model_calls, 'model call')}"),
         Fact("tokens", tokens + ("" if hits is None else f"; {100 * hits:.0f} % of the input from cache")),
     ]
     dear, slow = checker_share(of), one.checker_time_share
@@ -127,11 +134,12 @@ def _people(one: Pass, history: History) -> list[Fact]:
 
 def compared(seen: Comparison) -> tuple[Section, ...]:
     """Findings mended, new and still there; what the checks say; the figures."""
-    sections = [
-        Section(f"fixed: {len(seen.fixed)}", tuple(_told(found, "good") for found in seen.fixed)),
-        Section(f"new: {len(seen.new)}", tuple(_told(found, "bad") for found in seen.new)),
-        Section(f"still there: {len(seen.still)}", tuple(_told(found, "warn") for found in seen.still)),
-    ]
+    counts = f"{len(seen.fixed)} fixed, {len(seen.new)} new, {len(seen.still)} still there"
+    told: tuple[tuple[tuple[Finding, ...], str, Tone], ...] = (
+        (seen.new, "new", "bad"), (seen.still, "still there", "warn"), (seen.fixed, "fixed", "good"),
+    )  # fmt: skip
+    facts = tuple(_told(found, f"{word}  ", tone) for findings, word, tone in told for found in findings)
+    sections = [Section(f"findings: {counts}", facts)]
     checks = []
     for one in seen.checks:
         was, now = one.before or "not run", one.after or "not run"
@@ -143,8 +151,8 @@ def compared(seen: Comparison) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def _told(found: Finding, tone: Tone) -> Fact:
-    said = f"{found.check}: {found.message}  ({found.severity}, {found.status})"
+def _told(found: Finding, word: str, tone: Tone) -> Fact:
+    said = f"{word}{found.check}: {found.message}  ({found.severity}, {found.status})"
     return Fact(found.location or found.criterion, said, tone, found.path, found.line)
 
 

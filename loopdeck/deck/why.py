@@ -4,13 +4,15 @@ First the answer; then how near each limit is, whether it gets better, what the 
 runner is. Every line is a fact of the journal or of the lease; where something is not known it says so.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from loopdeck.core.budget import taken_cost, taken_tokens
 from loopdeck.core.findings import Verdict
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.shares import checker_share, hit_share, last_progress, since_progress
-from loopdeck.deck.answer import Fact, Lines, Tone, ago, answer, signal_line
+from loopdeck.deck.answer import Fact, Lines, Tone, ago, answer, signal_line, some
 from loopdeck.deck.board import age, count, money
 from loopdeck.deck.passes import History, Pass, Wait
 from loopdeck.deck.view import RunView
@@ -21,10 +23,11 @@ _MOST_DEEDS = 30
 
 
 class Section(Struct, frozen=True):
-    """Facts that belong together."""
+    """Facts that belong together, under a title; `tone` is the title's."""
 
     title: str
     lines: tuple[Fact, ...]
+    tone: Literal["head", "good", "warn", "bad", "ask"] = "head"
 
 
 class Limit(Struct, frozen=True):
@@ -140,7 +143,9 @@ def _progress(run: Run) -> Lines:
     when = f"iteration {rounds[at].number}" if at >= 0 else "never yet"
     known = " and what has no price" if any(one.spend.unpriced for one in rounds[at + 1 :]) else ""
     if passes or at < 0:
-        lines.append(Fact("last progress", f"{when}; since then {money(spent, places=4)}{known} in {passes} iterations", "warn"))
+        lines.append(
+            Fact("last progress", f"{when}; since then {money(spent, places=4)}{known} in {some(passes, 'iteration')}", "warn")
+        )
     else:
         lines.append(Fact("last progress", f"{when}, the newest", "good"))
     repeated = max((one.seen for one in run.findings), default=0)
@@ -166,7 +171,7 @@ def _iteration_line(one: Iteration, verdicts: tuple[Verdict, ...], skipped: tupl
 
 
 def _findings(said: Verdict) -> str:
-    return f" ({len(said.findings)} findings)" if said.findings else ""
+    return f" ({some(len(said.findings), 'finding')})" if said.findings else ""
 
 
 # Who did what
@@ -209,7 +214,7 @@ def _in(iteration: int) -> str:
 
 def _money(run: Run) -> Lines:
     spend = run.spend
-    calls = f"{count(spend.usage.tokens)} tokens in {spend.model_calls} calls"
+    calls = f"{count(spend.usage.tokens)} tokens in {some(spend.model_calls, 'call')}"
     lines = [Fact("spent", f"{money(run.cost, places=4)} ({spend.certainty}), {calls}")]
     share = hit_share(spend.usage)
     if share is not None:

@@ -64,9 +64,7 @@ class LoopScreen(Hand, RoomScreen):
 
     def shown(self, snapshot: Snapshot) -> None:
         """Look at the journal whenever the row is another one; what is known is shown at once."""
-        newest = snapshot.row(f"{self._row.deck}/{self._row.loop}")
-        if newest is not None:
-            self._row = newest
+        self._row = _newest(self._row, snapshot) or self._row
         if self._row is not self._asked:
             self._asked = self._row
             self._look()
@@ -106,7 +104,7 @@ class LoopScreen(Hand, RoomScreen):
     # Looking
 
     def _older(self, row: LoopRow) -> str:
-        newest = self.room.snapshot.row(f"{row.deck}/{row.loop}")
+        newest = _newest(row, self.room.snapshot)
         return "" if newest is None or newest.run == row.run else row.run
 
     def _shown_row(self) -> LoopRow:
@@ -148,7 +146,7 @@ class LoopScreen(Hand, RoomScreen):
     def _paint_head(self) -> None:
         history = self._seen.history if self._seen else None
         row = self._shown_row()
-        lines: list[tuple[Cell, ...]] = [*picture(row, history, max(40, self.size.width)), standing(row, self.room.now())]
+        lines: list[tuple[Cell, ...]] = [*picture(row, history, self.size.width), standing(row, self.room.now())]
         lines += [contract(row, history), badges(row)]
         if self._marked:
             lines.append((cell(f"◉ iteration {self._marked} is put aside: c on another compares, c on it lets go", "accent"),))
@@ -243,3 +241,8 @@ class LoopScreen(Hand, RoomScreen):
             open_file(self.app, file, fact.line)
         except LoopdeckError as error:
             self.room.tell(str(error), "error")
+
+
+def _newest(row: LoopRow, snapshot: Snapshot) -> LoopRow | None:
+    """The row of the newest run of the same loop."""
+    return max((one for one in snapshot.rows if (one.deck, one.loop) == (row.deck, row.loop)), key=lambda one: one.run, default=None)

@@ -20,7 +20,7 @@ class FactList(LineTable):
     """Shows sections of facts."""
 
     DEFAULT_CSS = """
-    FactList { background: $background; }
+    FactList { background: $background; scrollbar-gutter: stable; }
     """
 
     def __init__(self, *, empty: str = "", id: str | None = None) -> None:
@@ -62,7 +62,7 @@ def laid_out(sections: tuple[Section, ...], width: int) -> Iterator[TableRow]:
     for at, section in enumerate(sections):
         if at:
             yield TableRow(f"{at}", (cell(""),))
-        yield TableRow(f"{at}:", (cell(section.title, "head"),))
+        yield TableRow(f"{at}:", (cell(section.title, section.tone, 400),))
         for number, fact in enumerate(section.lines):
             yield from _rows(f"{at}.{number}", fact, labels, width)
 
