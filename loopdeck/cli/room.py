@@ -15,8 +15,10 @@ from loopdeck.cli import firstpaint, here, out
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.store.files import make_dir, write_atomic
+from loopdeck.store.taste import read_taste, taste_file
 
 if TYPE_CHECKING:
+    from loopdeck.tui.app import Room
     from loopdeck.tui.lead import Lead
 
 
@@ -37,6 +39,7 @@ def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
 
         _paint_on_the_terminal()
         room = Room(decks, lambda post: Reader(decks, post), by=here.operator(), lead=lead)
+        _dress(room)
         room.run()
     room.last_frame.keep()
     if room.broke is not None:
@@ -59,6 +62,14 @@ def _paint_on_the_terminal() -> None:
     if not os.isatty(2):
         painted = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
         sys.__stderr__ = painted  # type: ignore[misc]  # it is where Textual looks
+
+
+def _dress(room: "Room") -> None:
+    """The operator's own keys and theme, if there is a file of them. Raises UsageError."""
+    if taste_file(os.environ).exists():
+        from loopdeck.tui.actions import ids
+
+        room.wear(read_taste(os.environ, actions=ids(), themes=sorted(room.available_themes)))
 
 
 def _each_once(decks: tuple[Deck, ...]) -> tuple[Deck, ...]:

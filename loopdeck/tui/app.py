@@ -19,13 +19,14 @@ from loopdeck.deck.decks import Deck
 from loopdeck.deck.snapshot import NOTHING, LoopRow, Snapshot, Watcher
 from loopdeck.errors import LoopdeckError
 from loopdeck.store.layout import RunPaths
+from loopdeck.store.taste import Taste
 from loopdeck.tui.actions import actions
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.lastframe import LastFrame
 from loopdeck.tui.lead import Lead
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.text import line
-from loopdeck.tui.theme import LINES_CSS, THEMES
+from loopdeck.tui.theme import LINES_CSS, SMALL_CSS, THEMES
 
 PLACES = {
     "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
@@ -44,7 +45,7 @@ class Room(App[None]):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
-    CSS = LINES_CSS + "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
+    CSS = LINES_CSS + SMALL_CSS + "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "quit", show=False, priority=True)]
     ENABLE_COMMAND_PALETTE = True
 
@@ -114,6 +115,12 @@ class Room(App[None]):
     def on_room_done(self, message: Done) -> None:
         """The end of some work beside."""
         message.then()
+
+    def wear(self, taste: Taste) -> None:
+        """The operator's own keys and theme."""
+        self.set_keymap(taste.keys)
+        if taste.theme:
+            self.theme = taste.theme
 
     # What screens ask of the room
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.widgets import Static
 
 from loopdeck.core.columns import cell
 from loopdeck.deck.board import headline
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from loopdeck.tui.app import Room
 
 
+_SMALL = "loopdeck needs a terminal of 60 x 12 at least. The loops go on; q leaves."
+
+
 class RoomScreen(Screen[None]):
     """A place in the room. A subclass names its `SCOPE`, yields its `body`, and shows snapshots in `shown`."""
 
     SCOPE: ClassVar[str] = "help"
     AUTO_FOCUS: ClassVar[str | None] = "LineTable"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (12, "-tall")]
 
     def __init_subclass__(cls, **options: object) -> None:
         """The keys of a screen are those the registry has for its scope."""
@@ -36,6 +42,7 @@ class RoomScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, body, keys."""
+        yield Static(_SMALL, markup=False, id="small")
         yield TitleBar()
         yield from self.body()
         yield KeyBar()

@@ -1,13 +1,19 @@
-"""The verbs of the README, made from the table that the parser is made from: `python -m tests.architecture.readme` writes them."""
+"""The tables of the README that are made from the code: verbs and keys. `python -m tests.architecture.readme` writes them."""
 
 import argparse
 from pathlib import Path
 
+from textual.keys import key_to_character
+
 from loopdeck.cli.arguments import VERBS
+from loopdeck.tui.actions import SCOPES, actions
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-BEGIN = "<!-- verbs: made by `python -m tests.architecture.readme`, compared by a test -->\n"
-END = "<!-- end of verbs -->"
+_BY = "made by `python -m tests.architecture.readme`, compared by a test"
+_SCREENS = {
+    "deck": "deck", "loop": "a loop", "trace": "trace", "event": "an event", "approvals": "approvals", "state": "the state",
+    "review": "review",    "money": "money", "new": "a new loop", "why": "why", "compare": "two iterations", "harness": "harness",
+}  # fmt: skip
 
 
 def verbs() -> str:
@@ -21,17 +27,46 @@ def verbs() -> str:
     return "\n".join(["| verb | does |", "|---|---|", *rows, ""])
 
 
-def parts(text: str) -> tuple[str, str, str]:
-    """What stands before, between and after the marks."""
-    head, _, rest = text.partition(BEGIN)
-    table, _, tail = rest.partition(END)
-    return head + BEGIN, table, END + tail
+def keys() -> str:
+    """Every action with its key and the screens it is on, as Markdown."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for scope in SCOPES:
+        for one in actions(scope):
+            places.setdefault((one.key, one.help), []).append(_SCREENS.get(scope, scope))
+    every = len(SCOPES)
+    rows = []
+    for (key, words), where in places.items():
+        shown = ", ".join(f"`{_display(each)}`" for each in key.split(","))
+        rows.append(f"| {shown} | {words} | {'everywhere' if len(where) >= every - 2 else ', '.join(where)} |")
+    return "\n".join(["| key | does | where |", "|---|---|---|", *rows, ""])
+
+
+def _display(key: str) -> str:
+    letter = _character(key)
+    return letter if letter and letter != " " else key
+
+
+def _character(key: str) -> str | None:
+    return key_to_character(key) if "+" not in key else None
+
+
+TABLES = {"verbs": verbs, "keys": keys}
+"""The tables by the names of their marks."""
+
+
+def written(text: str) -> str:
+    """The README `text` with every table as the code has it now."""
+    for name, table in TABLES.items():
+        begin, end = f"<!-- {name}: {_BY} -->\n", f"<!-- end of {name} -->"
+        head, _, rest = text.partition(begin)
+        _, _, tail = rest.partition(end)
+        text = head + begin + table() + end + tail
+    return text
 
 
 def main() -> None:
-    """Write the table into the README."""
-    head, _, tail = parts(README.read_text("utf-8"))
-    README.write_text(head + verbs() + tail, "utf-8")
+    """Write the tables into the README."""
+    README.write_text(written(README.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 from textual.command import CommandPalette
 
+from loopdeck.store.taste import Taste
 from loopdeck.tui.app import Room
 from loopdeck.tui.lead import DEMO
 from loopdeck.tui.screens.deck import HAND_REST_S, DeckScreen
 from loopdeck.tui.screens.help import HelpScreen
+from loopdeck.tui.theme import STYLES
 from loopdeck.tui.widgets.lines import LineTable
 from tests.kit.room import DOLLAR, a_deck, approval, in_room, loop_row, screen_text, until
 
@@ -232,5 +234,49 @@ def test_hostile_words_in_a_row_are_shown_and_do_nothing(tmp_path):
             assert "\u202e" not in text
             await pilot.click("LineTable", offset=(90, 1))
             assert app.is_running
+
+    asyncio.run(look())
+
+
+def test_a_terminal_too_small_says_so_and_comes_back(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one"), size=(50, 10)) as (app, pilot, _):
+            assert "needs a terminal of 60 x 12" in screen_text(app)
+            await pilot.resize_terminal(80, 24)
+            await until(pilot, lambda: "▶ running" in screen_text(app))
+
+    asyncio.run(look())
+
+
+def test_what_can_not_be_read_is_said_above_the_rows(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, still):
+            still.facts = {"trouble": ("runs/x: permission denied \x1b[31m",)}
+            still.show(loop_row("one"))
+            await until(pilot, lambda: "! runs/x: permission denied ␛[31m" in screen_text(app))
+
+    asyncio.run(look())
+
+
+def test_keys_can_be_changed(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            app.wear(Taste("loopdeck-light", {"room.help": "f1"}))
+            await pilot.press("f1")
+            await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+            assert app.theme == "loopdeck-light"
+
+    asyncio.run(look())
+
+
+@pytest.mark.parametrize("theme", ["loopdeck", "loopdeck-light", "ansi-dark"])
+def test_every_theme_has_every_style(tmp_path, theme):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one"), loop_row("two", "asking")) as (app, pilot, _):
+            app.theme = theme
+            await pilot.pause()
+            styles = {name: table(app).named_style(name) for name in STYLES}
+            assert "▶ running" in screen_text(app)
+            assert styles["bad"] != styles["plain"]
 
     asyncio.run(look())

@@ -42,6 +42,11 @@ def actions(scope: str) -> tuple[Action, ...]:
     return tuple(dict.fromkeys(found.values()))
 
 
+def ids() -> frozenset[str]:
+    """The ids of all actions there are."""
+    return frozenset(one.id for scope in SCOPES for one in actions(scope))
+
+
 def bindings(scope: str) -> "list[BindingType]":
     """The same as Textual's bindings. Those without a label are not in the footer."""
     from textual.binding import Binding

@@ -18,7 +18,7 @@ from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.tui.actions.allowed import NAMES
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.hand import Hand
-from loopdeck.tui.text import content
+from loopdeck.tui.text import content, line
 from loopdeck.tui.widgets.lines import LineTable
 from loopdeck.tui.widgets.peek import Peek
 
@@ -33,6 +33,7 @@ class DeckScreen(Hand, RoomScreen):
 
     SCOPE = "deck"
     CSS = """
+    DeckScreen #trouble { height: auto; max-height: 2; padding: 0 1; color: $error; display: none; }
     DeckScreen #hint { height: auto; max-height: 2; padding: 0 1; background: $primary-muted; display: none; }
     DeckScreen Input { height: 1; border: none; padding: 0 1; background: $panel; display: none; }
     DeckScreen Input.open { display: block; }
@@ -50,6 +51,7 @@ class DeckScreen(Hand, RoomScreen):
     def body(self) -> ComposeResult:
         """The table, what is peeked at, the line for words."""
         with Vertical():
+            yield Static("", markup=False, id="trouble")
             yield Static("", markup=False, id="hint")
             yield LineTable(COLUMNS, empty=_EMPTY, id="loops")
             yield Peek()
@@ -70,6 +72,10 @@ class DeckScreen(Hand, RoomScreen):
         self._painted = {key: self._painted[key] for key in rows}
         self.table.fill(Rows(shown))
         self._hint(snapshot)
+        troubles = [words for deck in snapshot.decks for words in deck.trouble]
+        said = self.query_one("#trouble", Static)
+        said.display = bool(troubles)
+        said.update(line("! " + "; ".join(troubles), 400))
         self._peek()
         self.refresh_bindings()
 
