@@ -78,6 +78,13 @@ class LineTable(Painted, ScrollView, can_focus=True):
         """The place of the cursor, from 0."""
         return self._at
 
+    def show_as(self, columns: tuple[Column, ...], empty: str) -> None:
+        """Other columns from now on, and other words where there are no rows; the rows are those of the next `fill`."""
+        if (columns, empty) != (self.columns, self._empty):
+            self.columns, self._empty = columns, empty
+            self._strips.clear()
+            self.refresh()
+
     def fill(self, source: Source) -> None:
         """Show these rows; the cursor stays on its key, or, if that is gone, at its place."""
         old, self.source = self.source, source

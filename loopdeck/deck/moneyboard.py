@@ -1,0 +1,232 @@
+"""The ledger as tables: by loop, role, model or day, and the receipts of a loop, iteration by iteration. Pure.
+
+Invariant: the figures of a column add up to the total below it as they are shown, to the last digit; what is not known says so.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from loopdeck.core.columns import Cell, Column, TableRow, cell
+from loopdeck.core.ledger import NOTHING, Line, Statement, Total, added, gathered, receipts
+from loopdeck.core.worth import Worth, reached_in
+from loopdeck.deck.board import age, count, money
+from loopdeck.deck.snapshot import LoopRow
+
+View = Literal["loop", "role", "model", "day"]
+VIEWS: tuple[View, ...] = ("loop", "role", "model", "day")
+PLACES = 6
+"""Decimals that amounts of money are shown with: a token's price is a small figure."""
+_UNIT = 10 ** (12 - PLACES)
+
+SUMS = (
+    Column("", 0),
+    Column("calls", 6, "right"),
+    Column("in", 7, "right", from_width=70),
+    Column("out", 7, "right", from_width=70),
+    Column("cached", 6, "right", from_width=92),
+    Column("saved", 11, "right", from_width=76),
+    Column("cost", 13, "right"),
+    Column("known", 11),
+)
+RECEIPTS = (
+    Column("run", 0),
+    Column("iter", 5, "right"),
+    Column("calls", 6, "right", from_width=92),
+    Column("tokens", 7, "right", from_width=100),
+    Column("cached", 6, "right", from_width=110),
+    Column("saved", 11, "right", from_width=112),
+    Column("maker", 11, "right"),
+    Column("checks", 11, "right"),
+    Column("total", 12, "right"),
+    Column("known", 11),
+)
+TOTAL = "total"
+"""The key of the row in which a column adds up."""
+
+
+class Source(Struct, frozen=True):
+    """A statement and the deck it is of, by number and by the name that is put before its loops (empty with a single deck)."""
+
+    deck: int
+    name: str
+    statement: Statement
+
+    @property
+    def loop(self) -> str:
+        """The loop, as it is shown."""
+        return f"{self.name}/{self.statement.loop}" if self.name else self.statement.loop
+
+
+_KEYS: Mapping[View, Callable[[Source, Line], str]] = {
+    "loop": lambda source, line: source.loop,
+    "role": lambda source, line: "makers" if line.role == "maker" else "checks",
+    "model": lambda source, line: line.model or "(none: scripted)",
+    "day": lambda source, line: line.day,
+}
+
+
+def sums(sources: Sequence[Source], view: View) -> Mapping[str, Total]:
+    """The total for each loop, role, model or day: the dearest first, days the newest first. A loop without a call is there too."""
+    key = _KEYS[view]
+    made = dict(gathered((key(source, line), line.total) for source in sources for line in source.statement.lines))
+    if view == "loop":
+        made = {source.loop: NOTHING for source in sources} | made
+    if view == "day":
+        return dict(sorted(made.items(), reverse=True))
+    return dict(sorted(made.items(), key=lambda one: (-one[1].cost, one[0])))
+
+
+def only(source: Source, view: View, name: str) -> Source:
+    """The source with only those lines that belong to the row `name` of a view."""
+    kept = tuple(line for line in source.statement.lines if _KEYS[view](source, line) == name)
+    return structs.replace(source, statement=structs.replace(source.statement, lines=kept))
+
+
+def sum_rows(of: Mapping[str, Total]) -> tuple[TableRow, ...]:
+    """A row for each, and the total, if there is anything."""
+    if not of:
+        return ()
+    whole = added(of.values())
+    costs = adding_up([one.cost for one in of.values()])
+    saved = adding_up([one.saved for one in of.values()])
+    rows = [
+        TableRow(f"={name}", _sums(name, one, cost, save))
+        for (name, one), cost, save in zip(of.items(), costs, saved, strict=True)
+    ]  # fmt: skip
+    return (*rows, TableRow(TOTAL, _sums(TOTAL, whole, sum(costs), sum(saved)), "strong"))
+
+
+def _sums(name: str, one: Total, cost: int, saved: int) -> tuple[Cell, ...]:
+    style = "strong" if name == TOTAL else "plain"
+    usage = one.usage
+    return (
+        cell(name, style), cell(one.calls, "dim"), cell(count(usage.tokens - usage.output), "dim"), cell(count(usage.output), "dim"),
+        _share(one), _saved(one, saved), _cost(one, cost, style), known(one),
+    )  # fmt: skip
+
+
+def receipt_rows(statements: Iterable[Statement]) -> tuple[TableRow, ...]:
+    """A row for each iteration of these runs, the newest run first, and their total."""
+    newest = sorted(statements, key=lambda one: one.run, reverse=True)
+    listed = [(of, one) for of in newest for one in receipts(of)]
+    if not listed:
+        return ()
+    makers = adding_up([one.maker.cost for _, one in listed])
+    checks = adding_up([one.check.cost for _, one in listed])
+    saved = adding_up([one.total.saved for _, one in listed])
+    rows = []
+    before = ""
+    for (of, one), maker, check, save in zip(listed, makers, checks, saved, strict=True):
+        name = cell(_run(of) if of.run != before else "")
+        before = of.run
+        number = str(one.iteration) if one.iteration else "setup"
+        painted = _receipt(name, number, (one.maker, one.check), (maker, check, save), "plain")
+        rows.append(TableRow(f"{of.run}/{one.iteration}", painted))
+    both = (added(one.maker for _, one in listed), added(one.check for _, one in listed))
+    painted = _receipt(cell(TOTAL, "strong"), "", both, (sum(makers), sum(checks), sum(saved)), "strong")
+    return (*rows, TableRow(TOTAL, painted, "strong"))
+
+
+def _run(of: Statement) -> str:
+    glyph = "▶" if of.reason is None else "✓" if of.reason == "done" else "✗"
+    return f"{glyph} {of.run} {of.reason or 'goes on'}"
+
+
+def _receipt(name: Cell, number: str, both: tuple[Total, Total], shown: tuple[int, int, int], style: str) -> tuple[Cell, ...]:
+    one = both[0] + both[1]
+    maker, check, saved = shown
+    return (
+        name, cell(number, "dim"), cell(one.calls, "dim"), cell(count(one.usage.tokens), "dim"), _share(one), _saved(one, saved),
+        _cost(both[0], maker, style), _cost(both[1], check, style), _cost(one, maker + check, style), known(one),
+    )  # fmt: skip
+
+
+def adding_up(values: Sequence[int]) -> list[int]:
+    """Picodollars in the units that are shown, rounded so that they add up to their rounded sum."""
+    total = (sum(values) + _UNIT // 2) // _UNIT
+    units = [value // _UNIT for value in values]
+    rest = total - sum(units)
+    for at in sorted(range(len(values)), key=lambda at: -(values[at] % _UNIT))[:rest]:
+        units[at] += 1
+    return units
+
+
+def exact(units: int) -> str:
+    """Units as dollars, with every decimal; the sign stands before the dollar."""
+    size = abs(units)
+    return f"{'-' * (units < 0)}${size // 10**PLACES}.{size % 10**PLACES:0{PLACES}}"
+
+
+def _cost(one: Total, units: int, style: str) -> Cell:
+    if one.unpriced:
+        return cell(f"{exact(units)}+?" if one.cost else "$?", "warn")
+    return cell(exact(units), style)
+
+
+def _saved(one: Total, units: int) -> Cell:
+    if one.unsaved:
+        return cell(f"{exact(units)}+?" if one.saved else "?", "warn")
+    return cell(exact(units) if units else "", "good" if units > 0 else "warn")
+
+
+def _share(one: Total) -> Cell:
+    share = one.hit_share
+    return cell("" if share is None else f"{100 * share:.0f} %", "dim")
+
+
+def known(one: Total) -> Cell:
+    """How the cost is known: metered, priced or estimated, the least certain of all; or that some of it has no price."""
+    if not one.calls:
+        return cell("")
+    if one.unpriced:
+        return cell("? no price", "warn")
+    words = {"metered": ("= metered", "good"), "priced": ("· priced", "dim"), "estimated": ("≈ estimated", "warn")}
+    return cell(*words[one.certainty])
+
+
+def worth_lines(of: Worth, live: Sequence[LoopRow]) -> tuple[tuple[Cell, ...], ...]:
+    """What the loop's money bought, in four lines; `live` are the rows of its runs that go on."""
+    merged = "" if of.merged is None else f", {of.merged} merged"
+    ran = cell(f"{of.runs} run{'s' * (of.runs != 1)}, {of.done} done{merged}, {of.iterations} iterations", "strong")
+    each: list[Cell] = []
+    for words, amount in (("done run", of.per_done), ("merged run", of.per_merged), ("iteration", of.per_iteration)):
+        if amount is not None:
+            each += [cell(money(amount, places=4)), cell(f" per {words}   ", "dim")]
+    if not of.done and of.ended:
+        each.append(cell("nothing accepted yet", "warn"))
+    spent = [cell("checks: ", "dim"), _percent(of.check_share), cell(" of cost, ", "dim"), _percent(of.check_time_share)]
+    spent += [cell(" of time   cache: ", "dim"), _percent(of.total.hit_share), cell(" of input", "dim")]
+    if of.total.unsaved:
+        spent.append(cell(", what it saved is not known", "warn"))
+    elif of.total.saved:
+        kept = of.total.saved > 0
+        spent.append(cell(f", {'saved' if kept else 'cost'} {money(abs(of.total.saved), places=4)}", "good" if kept else "warn"))
+    if of.total.estimated:
+        each.append(cell(f"≈ {money(of.total.estimated, places=4)} is our bound", "warn"))
+    return (ran,), tuple(each), tuple(spent), forecast(live)
+
+
+def _percent(share: float | None) -> Cell:
+    return cell("–" if share is None else f"{100 * share:.0f} %")
+
+
+def forecast(live: Sequence[LoopRow]) -> tuple[Cell, ...]:
+    """How fast is being spent, and when the first cap is reached if it goes on like that."""
+    rate = sum(row.rate for row in live)
+    if not rate:
+        return (cell("nothing is being spent now", "dim"),)
+    cells = [cell("spending ", "dim"), cell(f"{money(rate)}/h", "info")]
+    soonest: tuple[float, str] | None = None
+    for row in live:
+        if row.settings.max_cost is None or row.cost is None:
+            continue
+        left = reached_in(row.settings.max_cost - row.cost, row.rate)
+        if left is not None and (soonest is None or left < soonest[0]):
+            soonest = (left, f"the cap of {money(row.settings.max_cost)} of {row.loop} is reached in about {age(left)}")
+    words = f"   at this rate {soonest[1]}" if soonest else "   no cap on cost is near: tokens, time or iterations end it"
+    return (*cells, cell(words, "warn" if soonest and soonest[0] < _SOON_S else "plain"))
+
+
+_SOON_S = 900.0
