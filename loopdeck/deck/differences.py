@@ -8,6 +8,7 @@ import hashlib
 
 from msgspec import Struct
 
+from loopdeck.core import memory
 from loopdeck.deck.compare import lines_between
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.passes import History, Pass
@@ -24,8 +25,8 @@ MOST_BYTES = 4 << 20
 class Differences(Struct, frozen=True, eq=False):
     """What lies between two iterations.
 
-    `state` is a unified diff of STATE.md, `patch` the lines of the commits' diff, `cut` says that it goes on. `missing` says what could
-    not be looked up, and why.
+    `state` is a unified diff of STATE.md as maker and operator wrote it (the checks' block only repeats the verdicts), `patch` the
+    lines of the commits' diff, `cut` says that it goes on. `missing` says what could not be looked up, and why.
     """
 
     state: tuple[str, ...]
@@ -40,7 +41,8 @@ def differences(deck: Deck, paths: RunPaths, history: History, before: int, afte
     old, now = history.at(before), history.at(after)
     missing: list[str] = []
     texts = [_state(deck, paths, one, history, missing) for one in (old, now)]
-    state = lines_between(texts[0], texts[1]) if texts[0] is not None and texts[1] is not None else ()
+    was, is_ = (None if text is None else memory.without_block(text) for text in texts)
+    state = lines_between(was, is_) if was is not None and is_ is not None else ()
     base = history.run.base
     first, second = (old.iteration.commit or base) if old else base, now.iteration.commit if now else ""
     if not first or not second:

@@ -3,6 +3,8 @@
 Reads files, for a worker: never on the UI thread, and for one caller at a time.
 """
 
+from collections import deque
+
 from msgspec import Struct, structs
 
 from loopdeck.deck.decks import Deck
@@ -34,14 +36,19 @@ class LoopRuns:
         self._deck = deck
         self._loop = loop
         self._chosen = run
+        self._steps: deque[int] = deque()
         self._reader: HistoryReader | None = None
 
-    def look(self, row: LoopRow, step: int = 0) -> Looked:
-        """The run as it is now, or that `step` runs later (-1: the one before). `row` is the newest's. Raises StoreError."""
+    def step(self, by: int) -> None:
+        """Go so many runs on (-1: to the one before) with the next look. From any thread."""
+        self._steps.append(by)
+
+    def look(self, row: LoopRow) -> Looked:
+        """The chosen run as it is now. `row` is the newest's. Raises StoreError."""
         runs = self._deck.home.runs_of(self._loop)
         if not runs:
             return Looked(None, row)
-        at = self._at(runs, step)
+        at = self._at(runs, sum(self._steps.popleft() for _ in range(len(self._steps))))
         paths = runs[at]
         if self._reader is None or self._reader.paths != paths:
             self._reader = HistoryReader(paths)

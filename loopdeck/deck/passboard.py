@@ -147,7 +147,7 @@ def compared(seen: Comparison) -> tuple[Section, ...]:
         tone: Tone = "plain" if not one.changed else "good" if one.after == "passed" else "bad"
         checks.append(Fact(one.check, (f"{was} → {now}" if was != now else was) + scores, tone))
     sections.append(Section("checks", tuple(checks)))
-    sections.append(Section("figures", tuple(_figure(one) for one in seen.figures)))
+    sections.append(Section("figures", tuple(_figure(one, seen.before > 0) for one in seen.figures)))
     return tuple(sections)
 
 
@@ -160,9 +160,9 @@ def _score(score: float | None) -> str:
     return "–" if score is None else f"{score:.2f}"
 
 
-def _figure(one: Figure) -> Fact:
+def _figure(one: Figure, both: bool) -> Fact:
     change = one.change
-    said = f"{number(one.before, one)} → {number(one.after, one)}"
+    said = f"{number(one.before, one)} → {number(one.after, one)}" if both else number(one.after, one)
     if not change or one.better == "neither":
         return Fact(one.name, said, "dim" if not change else "plain")
     better = change > 0 if one.better == "more" else change < 0
@@ -188,7 +188,7 @@ def number(value: float | None, of: Figure) -> str:
 
 
 def lines_of(found: Differences) -> tuple[str, ...]:
-    """State and diff as lines, each under a heading of its own; what is missing above them."""
+    """State and diff as lines, each under a heading of its own; what is missing above them. `found.state` has no verdicts in it."""
     lines = [f"@@ {words} @@" for words in found.missing]
     changed = ", ".join(f"{one.path} +{one.added} -{one.removed}" for one in found.changes) or "nothing"
     lines += ["@@ STATE.md @@", *(found.state or (" (the same)",)), "", f"@@ files: {changed} @@", *found.patch]

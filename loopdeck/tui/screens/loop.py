@@ -113,7 +113,9 @@ class LoopScreen(Hand, RoomScreen):
     def _look(self, step: int = 0) -> None:
         runs, row = self._runs, self._row
         if runs is not None and self._beside is not None:
-            self._beside.want(lambda: runs.look(row, step))
+            if step:
+                runs.step(step)
+            self._beside.want(lambda: runs.look(row))
 
     def _looked(self, seen: Looked) -> None:
         if not self.is_attached:

@@ -6,7 +6,8 @@ from textual.app import ComposeResult
 
 from loopdeck.deck.answer import Fact
 from loopdeck.deck.board import mark
-from loopdeck.deck.loopruns import Looked, LoopRuns
+from loopdeck.deck.history import HistoryReader
+from loopdeck.deck.passes import History
 from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.deck.view import RunView
 from loopdeck.deck.why import Section, why
@@ -15,7 +16,7 @@ from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.widgets.facts import FactList
 
 _TICK_S = 1.0
-_Found = tuple[RunView, Looked]
+_Found = tuple[RunView, History]
 
 
 class WhyScreen(RoomScreen):
@@ -29,7 +30,7 @@ class WhyScreen(RoomScreen):
         self._row = row
         self._asked: LoopRow | None = None
         self._found: _Found | None = None
-        self._runs: LoopRuns | None = None
+        self._reader: HistoryReader | None = None
         self._beside: Beside[_Found] | None = None
 
     def body(self) -> ComposeResult:
@@ -43,7 +44,7 @@ class WhyScreen(RoomScreen):
 
     def on_mount(self) -> None:
         """Ages grow by themselves."""
-        self._runs = LoopRuns(self.room.deck_of(self._row), self._row.loop, self._row.run)
+        self._reader = HistoryReader(self.room.paths_of(self._row)) if self._row.run else None
         self._beside = Beside(self.room, self._looked)
         super().on_mount()
         self.set_interval(_TICK_S, self._tick)
@@ -65,11 +66,9 @@ class WhyScreen(RoomScreen):
         return self._row
 
     def _look(self) -> None:
-        runs, row, deck = self._runs, self._row, self.room.deck_of(self._row)
-        paths = self.room.paths_of(row)
-        if runs is not None and self._beside is not None:
-            # The runner is looked at before its journal, as ever: one that ends in between has written its end.
-            self._beside.want(lambda: (deck.view(paths), runs.look(row)))
+        reader, deck = self._reader, self.room.deck_of(self._row)
+        if reader is not None and self._beside is not None:
+            self._beside.want(lambda: (deck.view(reader.paths), reader.look()))
 
     def _looked(self, found: _Found) -> None:
         if self.is_attached:
@@ -83,9 +82,9 @@ class WhyScreen(RoomScreen):
 
     def _paint(self) -> None:
         if self._found is not None:
-            one, looked = self._found
+            one, history = self._found
             now = datetime.fromtimestamp(self.room.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self.query_one(FactList).show(why(one, looked.history, now))
+            self.query_one(FactList).show(why(one, history, now))
 
     def action_trace(self) -> None:
         """Everything it did."""
