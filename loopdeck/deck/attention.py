@@ -5,6 +5,7 @@ comes to need the operator more, or less.
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import get_args
 
 from loopdeck.core.happening import Reason
@@ -58,6 +59,7 @@ def asked_at(row: LoopRow) -> float:
     return min((moment(one.since) for one in row.approvals), default=0.0) or row.last_at
 
 
+@lru_cache(maxsize=2048)
 def moment(at: str) -> float:
     """A time of a journal (UTC, RFC 3339) in seconds since the epoch; 0 if it is none."""
     if not at:

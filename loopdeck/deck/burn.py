@@ -1,4 +1,4 @@
-"""How fast a run spends: picodollars an hour over the last minutes. Pure: the time is an argument."""
+"""How fast a run spends: picodollars an hour over the last minutes. The time is an argument."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -13,15 +13,35 @@ Charge = tuple[float, int]
 """When (seconds since the epoch) and how much (picodollars)."""
 
 
-def rate(charges: Iterable[Charge], began: float, now: float) -> int:
-    """Picodollars an hour, from what was charged in the window before `now` by a run that began at `began`."""
-    since = now - WINDOW_S
-    spent = sum(cost for at, cost in charges if at > since)
-    span = min(WINDOW_S, max(LEAST_S, now - began))
-    return round(spent * _HOUR_S / span)
+class Burn:
+    """The charges of the last minutes, in the order they were made; asking for the rate costs no more if there are many."""
 
+    def __init__(self) -> None:
+        self._charges: deque[Charge] = deque()
+        self._sum = 0
 
-def forget(charges: "deque[Charge]", now: float) -> None:
-    """Drop from the left what is too old to matter at `now`."""
-    while charges and charges[0][0] <= now - WINDOW_S:
-        charges.popleft()
+    def __bool__(self) -> bool:
+        return bool(self._charges)
+
+    @property
+    def first(self) -> float:
+        """When the oldest that counts was made; for ever hence if there is none."""
+        return self._charges[0][0] if self._charges else float("inf")
+
+    def add(self, at: float, cost: int) -> None:
+        """One more charge, the newest."""
+        self._charges.append((at, cost))
+        self._sum += cost
+
+    def recall(self, earlier: Iterable[Charge]) -> None:
+        """Charges from before the first, in their order."""
+        older = list(earlier)
+        self._charges.extendleft(reversed(older))
+        self._sum += sum(cost for _, cost in older)
+
+    def rate(self, began: float, now: float) -> int:
+        """Picodollars an hour at `now`, of a run that began at `began`; what is too old is forgotten."""
+        while self._charges and self._charges[0][0] <= now - WINDOW_S:
+            self._sum -= self._charges.popleft()[1]
+        span = min(WINDOW_S, max(LEAST_S, now - began))
+        return round(self._sum * _HOUR_S / span)

@@ -5,13 +5,12 @@ folded for it. Whatever is wrong with the files ends up in the row, as damage, a
 """
 
 import time
-from collections import deque
 
 from loopdeck.core import events as ev
 from loopdeck.core import fold
 from loopdeck.core.run import Run
-from loopdeck.deck import burn
 from loopdeck.deck.attention import Order, moment, order
+from loopdeck.deck.burn import WINDOW_S, Burn
 from loopdeck.deck.facts import UNKNOWN, Facts
 from loopdeck.deck.reading import named, with_last_words
 from loopdeck.deck.rows import SILENT_S, Known, Sums, finished, run_row, same, whole
@@ -27,17 +26,22 @@ from loopdeck.store.reading import last
 
 _RECENT = 400
 """Newest events that are looked through for what was spent in the last minutes before anybody followed."""
+_FEW = 1000
 _NOBODY = Seen(False, 0.0, 0.0)
 
 _Stamp = tuple[int, int, int] | None
 
 
 class Followed:
-    """One run. `facts`, `unread` and `edited` are told from outside, followed by `refresh`."""
+    """One run. `facts`, `unread` and `edited` are told from outside, followed by `refresh`.
+
+    `today` is what was spent (picodollars) in iterations that began since the `day` of the last `refresh`.
+    """
 
     def __init__(self, paths: RunPaths, key: str, deck: int) -> None:
         self.paths = paths
-        self.journal = paths.journal
+        # Built once: to put a path together takes longer than to look at it.
+        self.journal, self.lease = paths.journal, paths.lease
         self.key = key
         self.facts: Facts = UNKNOWN
         self.unread = 0
@@ -47,6 +51,7 @@ class Followed:
         self.row = LoopRow(key=key, deck=deck, loop=paths.loop, run=paths.run, dir=str(paths.dir))
         self.order: Order = order(self.row)
         self.folds = 0
+        self.today = 0
         self._deck = deck
         self._seen = _NOBODY
         self._told: tuple[object, ...] = ()
@@ -54,18 +59,13 @@ class Followed:
         self._stuck: _Stamp = None
         self._damage = ""
         self._sums = Sums()
-        self._charges: deque[burn.Charge] = deque()
+        self._burn = Burn()
         self._rate = 0
 
     @property
     def over(self) -> bool:
         """True if its journal says that the run has ended."""
         return self.run.status == "ended"
-
-    @property
-    def today(self) -> int:
-        """Picodollars spent in iterations that began since the `day` of the last `refresh`."""
-        return whole(self.run, self._sums).today
 
     def refresh(self, now: float, day: str, *, look: bool = False) -> bool:
         """Take in what is new; True if the row is another one for it. `now` is the time, `day` when it began (UTC, RFC 3339).
@@ -83,22 +83,16 @@ class Followed:
 
     def remember(self, now: float) -> None:
         """Find what was spent in the last minutes before the run was followed. Raises StoreError."""
-        if self._tail is None or self.over or moment(self.run.last_at) <= now - burn.WINDOW_S:
+        if self._tail is None or self.over or moment(self.run.last_at) <= now - WINDOW_S:
             return
-        first = self._charges[0][0] if self._charges else now
-        earlier = [
-            (at, entry.event.cost)
-            for entry in last(JOURNAL, self.journal, _RECENT)
-            if isinstance(entry.event, ev.ModelCallSettled) and entry.event.cost and (at := moment(entry.at)) < first
-        ]
-        self._charges.extendleft(reversed(earlier))
+        newest = ((one.at, one.event) for one in last(JOURNAL, self.journal, _RECENT))
+        charges = [(moment(at), event.cost) for at, event in newest if isinstance(event, ev.ModelCallSettled) and event.cost]
+        self._burn.recall(one for one in charges if one[0] < min(self._burn.first, now))
 
     def _refresh(self, now: float, day: str, look: bool) -> bool:
         changed = self._take_in(now, look)
         if look or changed:
-            burn.forget(self._charges, now)
-            began = moment(self.run.started_at)
-            self._rate = 0 if self.over or not self._charges else burn.rate(self._charges, began, now)
+            self._rate = 0 if self.over or not self._burn else self._burn.rate(moment(self.run.started_at), now)
         told = (self.key, self.facts, self.unread, self.edited, self._rate, day, self._damage, *_visible(self._seen))
         if not changed and told == self._told:
             return False
@@ -124,6 +118,9 @@ class Followed:
             for entry in entries:
                 if not self._apply(entry.event, fold.Stamp(entry.at, entry.clock, entry.epoch), entry.seq, now):
                     return True
+            if len(entries) < _FEW:
+                # That was the end of it, or was a moment ago; whoever writes more tells.
+                break
         if damage is not self._tail.damage:
             found = self._tail.damage
             self._damage = f"{self.journal.name}:{found.line}: {found.what}" if found else ""
@@ -138,8 +135,8 @@ class Followed:
             self._stop_at(f"{self.journal.name}, event {seq}: {error.what}")
             return False
         cost = self.run.spend.cost - before
-        if cost and (at := moment(stamp.at)) > now - burn.WINDOW_S:
-            self._charges.append((at, cost))
+        if cost and (at := moment(stamp.at)) > now - WINDOW_S:
+            self._burn.add(at, cost)
         return True
 
     def _load(self) -> bool:
@@ -160,7 +157,7 @@ class Followed:
     def _begin(self, run: Run) -> None:
         self.run = named(run, self.paths)
         self._sums = Sums()
-        self._charges.clear()
+        self._burn = Burn()
         self._damage = ""
 
     def _stop_at(self, damage: str, stamp: _Stamp = None) -> None:
@@ -183,7 +180,7 @@ class Followed:
         return True
 
     def _look(self) -> Seen:
-        path = self.paths.lease
+        path = self.lease
         held = is_locked(path)
         # Who has held it is in the file; it is read until somebody has, and never again.
         begun = held or self._seen.begun or lease.look(path).holder is not None
@@ -205,7 +202,9 @@ class Followed:
         self._sums = finished(self.run, self._sums, day)
         seen = with_last_words(view(self.run, self._seen, str(self.paths.dir), damage=self._damage), self.paths)
         known = Known(self.key, self._deck, self.facts, self.unread, self.edited, self._rate)
-        row = run_row(seen, known, whole(self.run, self._sums))
+        sums = whole(self.run, self._sums)
+        self.today = sums.today
+        row = run_row(seen, known, sums)
         if same(row, self.row):
             return False
         self.row, self.order = row, order(row)

@@ -25,6 +25,9 @@ from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.locks import is_locked
 
+FILES_S = 10.0
+"""How often the operator's own files are looked at."""
+
 
 class Gathering:
     """One deck. Not for several threads at once."""
@@ -42,6 +45,7 @@ class Gathering:
         self._spent_before: dict[RunPaths, int] = {}
         self._unread = 0
         self._day = ""
+        self._looked_at = 0.0
         self._supervised = False
         self._facts = DeckFacts(deck.name, str(deck.root), str(deck.home.path))
         lookout.distrust(deck.home.path)
@@ -50,15 +54,23 @@ class Gathering:
         """The runs that are looked at."""
         yield from self._runs.values()
 
-    def look(self, now: float, *, soon: bool = False) -> bool:
-        """Look at everything there is; True if something shows. With `soon` only for runs that came or went."""
+    def look(self, now: float, *, soon: bool = False, closely: bool = False) -> bool:
+        """Look at everything there is; True if something shows. With `soon` only for runs and loops that came or went.
+
+        The operator's own files are looked at `closely`, or when some seconds have gone by.
+        """
         self._new_day(now)
+        closely = closely or now - self._looked_at >= FILES_S
         changed = self._list(now)
+        if soon or closely:
+            changed |= self._list_idle()
         if soon:
             return changed
         for one in list(self._runs.values()):
             changed |= self.refresh(one, now, look=True)
-        self._plan()
+        if closely:
+            self._looked_at = now
+            self._plan()
         self._supervised = self.chores.attempt("supervisor", lambda: is_locked(self.deck.home.supervisor))
         return changed
 
@@ -115,8 +127,9 @@ class Gathering:
         return paths if paths.dir.is_dir() else None
 
     def _list(self, now: float) -> bool:
-        self.chores.attempt("runs", self._listing.look)
-        for folder in (*self._listing.folders(), *self._files.folders()):
+        if not self.chores.attempt("runs", self._listing.look) and self._looked_at:
+            return False
+        for folder in self._listing.folders():
             self._lookout.want(self, folder, CONTENTS)
         changed = False
         wanted = dict(self._listing.wanted())
@@ -125,7 +138,7 @@ class Gathering:
             changed = True
         for paths, newest in wanted.items():
             changed |= self._follow(paths, newest, now)
-        return self._list_idle() or changed
+        return changed | self._list_idle()
 
     def _follow(self, paths: RunPaths, newest: bool, now: float) -> bool:
         key = f"{self._number}/{paths.loop}" if newest else f"{self._number}/{paths.loop}/{paths.run}"
@@ -140,6 +153,8 @@ class Gathering:
         return True
 
     def _list_idle(self) -> bool:
+        for folder in self._files.folders():
+            self._lookout.want(self, folder, CONTENTS)
         running = self._listing.loops()
         names = [name for name in self._files.names() if name not in running]
         changed = names != list(self._idle)
@@ -225,15 +240,14 @@ def _watch(lookout: Lookout[object], one: Followed) -> None:
     if one.over and not one.row.live:
         _unwatch(lookout, one)
         return
-    paths = one.paths
     lookout.want(one, one.journal, GROWS)
-    lookout.want(one, paths.lease, LET_GO)
+    lookout.want(one, one.lease, LET_GO)
     if one.run.life:
-        lookout.forget(paths.dir)
+        lookout.forget(one.paths.dir)
     else:
-        lookout.want(one, paths.dir, CONTENTS)
+        lookout.want(one, one.paths.dir, CONTENTS)
 
 
 def _unwatch(lookout: Lookout[object], one: Followed) -> None:
-    for path in (one.paths.journal, one.paths.lease, one.paths.dir):
+    for path in (one.journal, one.lease, one.paths.dir):
         lookout.forget(path)

@@ -20,6 +20,7 @@ class Listing:
         self._home = home
         self._loops: dict[str, list[RunPaths]] = {}
         self._past: set[RunPaths] = set()
+        self._folders: dict[str, Path] = {}
         self._known: dict[Path, int] = {}
 
     def look(self) -> bool:
@@ -29,8 +30,9 @@ class Listing:
             names = self._home.loops()
             changed = names != list(self._loops)
             self._loops = {name: self._loops.get(name, []) for name in names}
+            self._folders = {name: self._home.runs / name for name in names}
         for name, kept in self._loops.items():
-            if self._moved(self._home.runs / name):
+            if self._moved(self._folders[name]):
                 runs = self._home.runs_of(name)
                 wanted = [one for one in runs[:-1] if self._goes_on(one)] + runs[-1:]
                 changed = changed or wanted != kept
@@ -44,8 +46,7 @@ class Listing:
     def folders(self) -> Iterator[Path]:
         """Where new runs come to be."""
         yield self._home.runs
-        for name in self._loops:
-            yield self._home.runs / name
+        yield from self._folders.values()
 
     def wanted(self) -> Iterator[tuple[RunPaths, bool]]:
         """Each run to be looked at, and whether it is the newest of its loop."""

@@ -36,6 +36,7 @@ class LoopFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._loops: dict[str, tuple[tuple[_Stamp, ...], LoopFile]] = {}
+        self._paths: dict[str, tuple[Path, ...]] = {}
         self._caps: tuple[_Stamp, Caps] | None = None
 
     def names(self) -> tuple[str, ...]:
@@ -77,8 +78,10 @@ class LoopFiles:
         return caps
 
     def _stamps(self, loop: str) -> tuple[_Stamp, ...]:
-        folder = loop_dir(self._root, loop)
-        return (_stamp(self._root / DECK), *(_stamp(folder / part) for part in _PARTS))
+        if loop not in self._paths:
+            folder = loop_dir(self._root, loop)
+            self._paths[loop] = (self._root / DECK, *(folder / part for part in _PARTS))
+        return tuple(_stamp(path) for path in self._paths[loop])
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -13,13 +13,13 @@ from loopdeck.deck.counting import Counting
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.following import Followed
 from loopdeck.deck.gathering import Gathering
-from loopdeck.deck.hatch import Bell, Hatch, Post
+from loopdeck.deck.hatch import FRAME_S, Bell, Hatch, Post
 from loopdeck.deck.lookout import Lookout
 from loopdeck.deck.snapshot import LoopRow
 from loopdeck.deck.spotlight import Spotlight
 
 LOOK_S = 0.012
-"""What comes thick and fast is read in gulps of so long."""
+"""What comes a little at a time is read in gulps of so long; what comes thick and fast in frames."""
 TICK_S = 2.0
 """How often everything is looked at that may have changed without being told."""
 BLIND_S = 0.05
@@ -29,6 +29,7 @@ _LIVELY_S = 10.0
 _CHORES_S = 0.004
 """How long it may be at its chores in one go: it shares the interpreter with the room."""
 _AGAIN_S = 0.02
+_FEW = 2
 
 
 class Reader:
@@ -50,6 +51,7 @@ class Reader:
         self._spotlight = Spotlight(self._gatherings, self._lookout)
         self._poked = True
         self._up = False
+        self._few = True
         self._ticked_at = self._looked_at = self._lively_at = 0.0
 
     def start(self) -> None:
@@ -119,7 +121,7 @@ class Reader:
         if self._poked:
             return []
         until = self._due()
-        rested = self._looked_at + LOOK_S
+        rested = self._looked_at + (LOOK_S if self._few else FRAME_S)
         if rested > time.monotonic():
             self._bell.wait(min(until, rested))
             return []
@@ -127,6 +129,7 @@ class Reader:
             return []
         self._looked_at = time.monotonic()
         told = self._lookout.told()
+        self._few = told is not None and len(told) <= _FEW
         if told is None:
             return None
         # A word of a journal is by far the most frequent, and all that has to be done about it is to read on.
@@ -147,10 +150,10 @@ class Reader:
 
     def _tick(self, now: float) -> None:
         """Look at everything."""
-        self._poked = False
+        closely, self._poked = self._poked, False
         for number, one in enumerate(self._gatherings):
             before = _asking(one)
-            shows = one.look(time.time())
+            shows = one.look(time.time(), closely=closely)
             self._hatch.stir(shows, urgent=bool(_asking(one) - before))
             if self._up:
                 self._counting.ask(number, one.ended())
