@@ -125,6 +125,7 @@ VERBS: dict[str, Verb] = {
     "clean": Verb("clean", "show what can be tidied up and what it would free, or tidy it up", _words(
         _option("--yes", action="store_true", help="do it"), _json)),
     "serve": Verb("serve", "the supervisor in the foreground: adopts runs, resumes those whose runner died", _words()),
+    "verify": Verb("verify", "is a run's record untouched: journal, trace, blobs, loop", _words(_run, _json)),
     "where": Verb("where", "the deck's paths", _words(_json)),
 }  # fmt: skip
 
