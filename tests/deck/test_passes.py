@@ -172,6 +172,7 @@ def test_new_and_repeated_are_counted():
     assert (one.new, len(one.findings)) == (1, 2)
 
 
+@pytest.mark.req("S2-035")
 def test_the_checks_share_of_the_time():
     slow = msgspec.structs.replace(verdict("tests"), seconds=2.0)
     story = small().round(slow, verdict("lint"))

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 from textual.pilot import Pilot
@@ -190,6 +190,9 @@ def test_why_of_a_loop_without_a_run(past):
             await until(pilot, lambda: "no run yet" in screen_text(app))
             await pilot.press("escape", "enter")
             await until(pilot, lambda: "no run yet; s starts one" in screen_text(app))
+            await until(pilot, lambda: "trace" not in screen_text(app).splitlines()[-1])
+            await pilot.press("f", "c", "C", "o", "enter", "left_square_bracket")
+            assert isinstance(app.screen, LoopScreen)
 
     asyncio.run(look())
 
@@ -245,20 +248,27 @@ def test_a_new_run_is_followed_and_older_ones_can_be_chosen(past):
     asyncio.run(look())
 
 
-def test_a_findings_file_can_be_opened_where_the_cursor_is_on_one(past):
+@pytest.mark.req("S2-003")
+def test_a_findings_file_is_opened_at_its_line_where_the_cursor_is_on_one(past, monkeypatch, tmp_path):
+    told = tmp_path / "told"
+    editor = tmp_path / "code"
+    editor.write_text(f'#!/bin/sh\necho "$@" > {told}\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+
     async def look():
         async with room_on(past) as (app, pilot):
             await into(app, pilot, "climber")
-            told: list[str] = []
-            app.tell = lambda text, kind="information": told.append(text)
+            said: list[str] = []
+            app.tell = lambda text, kind="information": said.append(text)
             await pilot.press("o")
-            assert "put the cursor on one that names a file" in told[-1]
-            await pilot.press("f", "down")
-            fact = app.screen.query_one(FactList).fact
-            assert (fact.path, fact.line) == ("answer.txt", 1)
-            await pilot.press("o")
+            assert "put the cursor on one that names a file" in said[-1]
+            await pilot.press("f", "down", "o")
             # Under Pilot there is no terminal to lend to an editor: that is said, and nothing breaks.
-            assert "can't be lent to an editor" in told[-1]
+            assert "can't be lent to an editor" in said[-1]
+            app.suspend = nullcontext
+            await pilot.press("o")
+            assert told.read_text() == f"-g {app.screen.subject().worktree}/answer.txt:1\n"
 
     asyncio.run(look())
 

@@ -106,6 +106,8 @@ class KeyBar(Painted, Widget):
             # A table opens its rows itself; what that means is the screen's to say.
             opens = [one for one in listed.get(key, ()) if active.binding.action == "choose"]
             binding = opens[0] if opens else active.binding
+            if opens and not self.screen.check_action(binding.action, ()):
+                continue
             if binding.show and active.enabled:
                 seen.setdefault(binding.action, binding)
         return list(seen.values())
