@@ -79,10 +79,13 @@ def edited(tool: str, text: str) -> str:
     return made
 
 
-def proposed_rule(approval: Approval, arguments: str = "") -> str:
-    """The narrowest rule that would let such a call through from now on; empty if there is none that could be read and would hold."""
-    text = gate.rule_for(approval.tool, arguments or approval.arguments)
-    return text if text and not rule_complaint(approval, text, arguments) else ""
+def proposed_rule(approval: Approval) -> str:
+    """The narrowest rule that would let such a call through from now on; empty if there is none that could be read.
+
+    Whether it would hold says `rule_complaint`: what asks is stronger than what allows.
+    """
+    text = gate.rule_for(approval.tool, approval.arguments)
+    return text if clean_line(text, len(text) + 40) == text else ""
 
 
 def rule_complaint(approval: Approval, text: str, arguments: str = "") -> str:

@@ -37,7 +37,7 @@ class Proposal(Struct, frozen=True, eq=False):
 
 
 def proposal(tool: str, arguments: str, worktree: str) -> Proposal:
-    """What the call would do in `worktree` as it is now. Never raises: what can't be told is a note, and the arguments stand as they are."""
+    """What the call would do in `worktree` as it is now. Never raises: what can't be told is a note beside the arguments."""
     given, doubled = _given(arguments)
     if given is None:
         return Proposal("the arguments, which are no JSON object", shown(arguments))
@@ -102,7 +102,7 @@ def _strange(command: str) -> tuple[str, ...]:
     if beyond:
         notes.append(f"{beyond} characters are not ASCII: some may look like others")
     if command.count("\n") > 0:
-        notes.append(f"{command.count(chr(10)) + 1} lines")
+        notes.append(f"it has {command.count(chr(10)) + 1} lines")
     return tuple(notes)
 
 
@@ -113,9 +113,7 @@ def _written(worktree: str, path: str, content: str) -> Proposal:
         return Proposal(f"the whole of {path}", shown(content, "add", "+"), (*notes, old))
     before, cut = old
     if cut:
-        return Proposal(
-            f"the whole of {path}", shown(content, "add", "+"), (*notes, f"it replaces a file of more than {MOST_READ >> 20} MiB")
-        )
+        return Proposal(f"the whole of {path}", shown(content, "add", "+"), (*notes, f"in place of more than {MOST_READ >> 20} MiB"))
     changes = difference(before.decode("utf-8", "replace"), content)
     if not changes:
         notes = (*notes, "the file says this already")

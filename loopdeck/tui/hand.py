@@ -124,7 +124,7 @@ class Hand(_Base):
                 self.carry_to(row, command, "passed" if passed else "failed, with your reason as a finding")
 
         question = f"{row.loop}: does '{row.asking_for}' pass? Review it first with v."
-        screen = Confirm(question, "Pass", other="Fail", reason="why (compulsory for a fail)")
+        screen = Confirm(question, "Pass", other="Fail", reason="why (a fail takes a reason: its maker is told)", strict=True)
         self.app.push_screen(screen, lambda why: judged(not screen.other_chosen, why))
 
     def action_retry(self) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from loopdeck.core.text import clean_line
 from loopdeck.tui.text import content
+from loopdeck.tui.widgets.entry import Entry
 
 _CSS = """
 {0} {{ align: center middle; background: $background 60%; }}
@@ -29,20 +30,22 @@ class Words(ModalScreen[str | None]):
     DEFAULT_CSS = _CSS.format("Words")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
-    def __init__(self, question: str, *, given: str = "") -> None:
+    def __init__(self, question: str, *, given: str = "", needed: str = "") -> None:
         super().__init__()
         self._question = question
         self._given = given
+        self._needed = needed
 
     def compose(self) -> ComposeResult:
         """The question and a line for the answer."""
         with Vertical():
             yield Static(content(self._question), markup=False)
-            yield Input(value=self._given)
+            yield Entry(value=self._given, placeholder=clean_line(self._needed))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter."""
-        self.dismiss(event.value.strip())
+        """Enter; where something is needed, nothing is no answer."""
+        if event.value.strip() or not self._needed:
+            self.dismiss(event.value.strip())
 
     def action_leave(self) -> None:
         """Escape."""
@@ -50,13 +53,19 @@ class Words(ModalScreen[str | None]):
 
 
 class Confirm(ModalScreen[str | None]):
-    """Yes or no, with a reason where one is asked for; `other` is a second way to say yes, see `other_chosen`."""
+    """Yes or no, with a reason where one is asked for; `other` is a second way to say yes, see `other_chosen`.
+
+    `strict`: that second way takes a reason, and without one stays where it is.
+    """
 
     DEFAULT_CSS = _CSS.format("Confirm")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
-    def __init__(self, question: str, yes: str, *, other: str = "", reason: str = "", danger: bool = False) -> None:
+    def __init__(
+        self, question: str, yes: str, *, other: str = "", reason: str = "", danger: bool = False, strict: bool = False
+    ) -> None:
         super().__init__()
+        self._strict = strict
         self._question, self._yes, self._other, self._reason, self._danger = question, yes, other, reason, danger
         self.other_chosen = False
 
@@ -65,7 +74,7 @@ class Confirm(ModalScreen[str | None]):
         with Vertical():
             yield Static(content(self._question), markup=False)
             if self._reason:
-                yield Input(placeholder=clean_line(self._reason), id="reason")
+                yield Entry(placeholder=clean_line(self._reason), id="reason")
             with Horizontal():
                 yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")
                 if self._other:
@@ -82,7 +91,11 @@ class Confirm(ModalScreen[str | None]):
             self.dismiss(None)
             return
         self.other_chosen = event.button.id == "other"
-        self.dismiss(self.query_one("#reason", Input).value.strip() if self._reason else "")
+        why = self.query_one("#reason", Input).value.strip() if self._reason else ""
+        if self.other_chosen and self._strict and not why:
+            self.query_one("#reason", Input).focus()
+            return
+        self.dismiss(why)
 
     def on_input_submitted(self) -> None:
         """Enter in the reason goes on to the buttons, not through them."""

@@ -1,0 +1,130 @@
+"""All there is to know of a call that waits, as lines to be read from top to bottom: what asks, what holds it, and the call itself.
+
+Looks at files, so it is for a worker. Invariant: the call is the last thing in the lines, whole; whoever is at their end has read it.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from loopdeck import deciding
+from loopdeck.core import gate
+from loopdeck.core.columns import Cell, cell
+from loopdeck.core.commands import Decide
+from loopdeck.core.run import Approval
+from loopdeck.core.text import Shown, pieces
+from loopdeck.core.usage import dollars
+from loopdeck.deck.approving import Waiting
+from loopdeck.deck.decks import Deck
+from loopdeck.errors import LoopdeckError
+from loopdeck.proposal import Line, difference, proposal, shown
+from loopdeck.store.layout import RunPaths
+
+TIERS = {"low": ("·", "dim"), "medium": ("~", "plain"), "high": ("!", "warn"), "dangerous": ("‼", "bad")}
+"""Glyph and style of each tier; its word stands beside them."""
+_MEANS = {
+    "low": "it reads, or changes only what is easily undone",
+    "medium": "it changes files, or runs something ordinary",
+    "high": "it can't be told what all it does, or it writes where tools run code from",
+    "dangerous": "it deletes, publishes, changes rights, or runs what nobody has read",
+}
+_BARE = "unsandboxed: approvals are advisory. Nothing keeps it from your files and keys, the network, or writing outside the worktree"
+_OF_TOOL = "none is needed: this tool writes nowhere but in the run's worktree, and follows no link out of it"
+_LABEL = 9
+_FACT = 600
+
+
+class Dossier(Struct, frozen=True, eq=False):
+    """The `lines`, not yet wrapped; `answered` is the answer that lies in the run's inbox already."""
+
+    lines: tuple[Line, ...]
+    answered: Decide | None = None
+
+
+def dossier(deck: Deck, paths: RunPaths, one: Waiting) -> Dossier:
+    """Look everything up. What can't be read is said, never raised."""
+    call = one.approval
+    answered = None
+    notices: tuple[str, ...] = ()
+    try:
+        answered = deciding.decision(paths, call.id)
+        notices = tuple(deck.view(paths).run.notices)
+    except LoopdeckError as error:
+        notices = (f"the run's journal can't be read: {error.what}",)
+    return Dossier((*_facts(one, notices), *_call(call)), answered)
+
+
+def edit_lines(call: Approval, arguments: str) -> tuple[Line, ...]:
+    """What a person's edit changes in the call, and the call as it would run: `arguments`, JSON text. Looks at files."""
+    before, after = proposal(call.tool, call.arguments, call.cwd), proposal(call.tool, arguments, call.cwd)
+    old, new = _text(before.lines), _text(after.lines)
+    tier = gate.tier(call.tool, arguments)
+    glyph, style = TIERS[tier]
+    return (
+        _fact("risk", f"{glyph} {tier}, as edited", style),
+        _head("what you changed"),
+        *(difference(old, new) or shown("nothing", "dim")),
+        _head(f"what will run: {call.tool}, {after.what}"),
+        *after.lines,
+        *(_fact("note", note, "warn") for note in after.notes),
+    )
+
+
+def equal_lines(equals: Iterable[Waiting]) -> tuple[Line, ...]:
+    """The calls that one answer goes to."""
+    return tuple(
+        (
+            cell(f"{number:>3}  "), cell(one.row.loop, "strong", 70), cell(f"  {one.row.run}  "), cell(one.approval.tier, "dim"),
+            cell(f"  since {one.approval.since[11:19]}  "), cell(one.approval.cwd, "dim", 400),
+        )
+        for number, one in enumerate(equals, 1)
+    )  # fmt: skip
+
+
+def _facts(one: Waiting, notices: tuple[str, ...]) -> Iterable[Line]:
+    call, row = one.approval, one.row
+    glyph, style = TIERS[call.tier]
+    spent = "" if row.cost is None else f", ${dollars(row.cost):.2f} spent"
+    yield (cell(_padded("loop"), "dim"), cell(row.loop, "strong", 80), cell(f"  {row.run}, iteration {row.iteration}{spent}", "dim"))
+    yield _fact("asks", f"{call.rule or 'default'}: {call.reason}" if call.reason else call.rule)
+    yield _fact("risk", f"{glyph} {call.tier}: {_MEANS[call.tier]}", style)
+    for text, its in barriers(call.tool, notices):
+        yield _fact("sandbox", text, its)
+    yield _fact("in", call.cwd)
+    yield _fact("since", f"{call.since}; expires {call.expires or 'never'}")
+    if not row.live:
+        yield _fact("runner", "gone: an answer is kept, and counts once the run is resumed (`o`, then `r`)", "warn")
+
+
+def barriers(tool: str, notices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What would hold the call back and what not, in sentences with their styles; `notices` are its run's."""
+    if tool in gate.WRITING or tool in gate.READING or tool == "update_state":
+        return ((_OF_TOOL, "plain"),)
+    told = tuple((one, "warn") for one in notices if "sandbox" in one.lower())
+    return told or ((_BARE, "warn"),)
+
+
+def _call(call: Approval) -> tuple[Line, ...]:
+    what = proposal(call.tool, call.arguments, call.cwd)
+    return (
+        *(_fact("note", note, "warn") for note in what.notes),
+        _head(f"{call.tool}: {what.what}"),
+        *what.lines,
+    )
+
+
+def _fact(label: str, text: str, style: str = "plain") -> Line:
+    cut = text if len(text) <= _FACT else f"{text[:_FACT]}… <+{len(text) - _FACT} characters>"
+    return (cell(_padded(label), "dim"), *(Cell(piece, "mark" if hidden else style) for piece, hidden in pieces(cut)))
+
+
+def _head(text: str) -> Line:
+    return (cell(f"── {text} ──", "head", _FACT),)
+
+
+def _padded(label: str) -> str:
+    return label.ljust(_LABEL)
+
+
+def _text(lines: tuple[Line, ...]) -> Shown:
+    return Shown("\n".join("".join(one.text for one in line) for line in lines))
