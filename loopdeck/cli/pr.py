@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(wanted: Proposal) -> None:
     out.say(f"push    {wanted.branch} ({wanted.commit[:12]}: {wanted.files} files +{wanted.added} -{wanted.removed})")
-    out.say(f"to      {wanted.remote.name} {wanted.remote.url}")
+    out.say(f"to      {wanted.remote.name} {wanted.remote.shown}")
     out.say(f"into    {wanted.into or 'its default branch'}")
     out.say(f"title   {wanted.title}")
     lines = wanted.body.splitlines()

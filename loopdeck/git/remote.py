@@ -4,6 +4,7 @@ Invariant: nothing is fetched, no branch of the operator's is pushed, and what i
 """
 
 import os
+import re
 import subprocess
 
 from msgspec import Struct
@@ -24,6 +25,15 @@ class Remote(Struct, frozen=True):
 
     name: str
     url: str
+
+    @property
+    def shown(self) -> str:
+        """Where, for a screen: without a password that may stand in it."""
+        return _without_password(self.url)
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(?<=//)[^/@\s]*@", "", text)
 
 
 def remote_of(repo: Repository, branch: str) -> Remote:
@@ -82,6 +92,6 @@ def _asked(repo: Repository, *words: str) -> Output:
 
 def _refused(repo: Repository, remote: Remote, done: Output) -> WorkspaceError:
     rejected = b"[rejected]" in done.stdout
-    what = "it has another branch of that name, with other commits" if rejected else done.complaint
+    what = "it has another branch of that name, with other commits" if rejected else _without_password(done.complaint)
     remedy = "Delete it there if it is not needed." if rejected else "See whether `git push` works by hand."
     return WorkspaceError(f"{remote.name} refused: {what}", where=str(repo.root), remedy=remedy)

@@ -105,6 +105,8 @@ class Room(App[None]):
     def on_room_taken(self, message: Taken) -> None:
         """Give it to the screen in front, then let the reader make the next."""
         self.snapshot = message.snapshot
+        if not self.is_running:
+            return  # it is closing: the screens are being taken apart
         for screen in reversed(self.screen_stack):
             if isinstance(screen, RoomScreen):
                 if screen.is_mounted:
@@ -114,7 +116,8 @@ class Room(App[None]):
 
     def on_room_done(self, message: Done) -> None:
         """The end of some work beside."""
-        message.then()
+        if self.is_running:
+            message.then()
 
     def wear(self, taste: Taste) -> None:
         """The operator's own keys and theme."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from loopdeck.core.text import clean_line
 from loopdeck.deck.errand import Outcome, errand
 from loopdeck.deck.pullrequest import Proposal, propose
 from loopdeck.deck.review import Outlook, Review, outlook
@@ -23,7 +24,8 @@ else:
     _Base = object
 
 _NAMED = 5
-_SHOWN = 14
+_SHOWN = 5
+_COLUMNS = 66
 
 
 class Reviewing(_Base):
@@ -32,6 +34,11 @@ class Reviewing(_Base):
     work: Review | None = None
     row: LoopRow
     under_way = ""
+
+    @property
+    def up(self) -> bool:
+        """True while its widgets are there."""
+        return False
 
     def progress(self, text: str) -> None:
         """Show how far it is; empty: nothing is under way."""
@@ -53,6 +60,8 @@ class Reviewing(_Base):
             return outlook(deck, work.cargo), Unread(deck).look().lines, cap(deck)
 
         def asked(found: tuple[Outlook, int, int]) -> None:
+            if not self.up or not self.is_current:
+                return
             plan, unread, most = found
             self.conflicts(plan.conflicts)
             refusal = _refusal(plan, unread, most)
@@ -83,6 +92,8 @@ class Reviewing(_Base):
         deck, paths = room.deck_of(row), room.paths_of(row)
 
         def asked(wanted: Proposal) -> None:
+            if not self.is_current:
+                return
             screen = Confirm(_proposal_question(wanted), "Push and open", danger=True)
             self.app.push_screen(screen, lambda said: self._go("pr", "pushing", said, "--yes"))
 
@@ -107,13 +118,13 @@ class Reviewing(_Base):
             last = (came.said.strip().splitlines() or [""])[-1]
             room.tell(f"{row.loop}: {last if came.code == 0 else came.complaint}", "information" if came.code == 0 else "error")
             room.reader.poke()
-            if self.is_mounted:
+            if self.up:
                 self.progress("")
                 self.refresh_bindings()
                 self.reload()
 
         def told(line: str) -> None:
-            on_screen(lambda: self.progress(f"{doing} {row.loop}: {line.strip()}") if self.is_mounted and self.under_way else None)
+            on_screen(lambda: self.progress(f"{doing} {row.loop}: {line.strip()}") if self.up and self.under_way else None)
 
         def work() -> None:
             try:
@@ -150,9 +161,10 @@ def _merge_question(row: LoopRow, work: Review, plan: Outlook) -> str:
 
 def _proposal_question(wanted: Proposal) -> str:
     lines = wanted.body.splitlines()
-    text = "\n".join(f"  {line}" for line in lines[:_SHOWN])
+    # The buttons must be on the screen too, however small that is.
+    text = "\n".join(f"  {clean_line(line, _COLUMNS)}" for line in [line for line in lines if line.strip()][:_SHOWN])
     more = f"\n  … and {len(lines) - _SHOWN} lines more, its whole report" if len(lines) > _SHOWN else ""
     return (
         f"This leaves your machine:\nbranch {wanted.branch}: {wanted.files} files +{wanted.added} -{wanted.removed}\n"
-        f"to {wanted.remote.name} {wanted.remote.url}\ninto {wanted.into or 'its default branch'}\ntitle {wanted.title}\n\n{text}{more}"
+        f"to {wanted.remote.name} {wanted.remote.shown}\ninto {wanted.into or 'its default branch'}\ntitle {wanted.title}\n\n{text}{more}"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loopdeck.git.remote import Remote
 from tests.cli.loops import fixer, loop, turn, write
 from tests.kit.front import opened
 from tests.kit.hostile import ALL, harm_in
@@ -179,3 +180,9 @@ def test_a_branch_that_the_other_side_does_not_have_is_not_named(door, inside):
     assert "--base" not in asked(door)[-1]
     assert json.loads(inside(door, "pr", "fixer", "--yes", "--into", "main", "--json").out)["url"]
     assert "--base main" in asked(door)[-1]
+
+
+def test_a_password_in_a_remotes_address_is_not_shown():
+    assert Remote("o", "https://olga:hunter2@example.org/x.git").shown == "https://example.org/x.git"
+    assert Remote("o", "git@example.org:x.git").shown == "git@example.org:x.git"
+    assert Remote("o", "/srv/a@b.git").shown == "/srv/a@b.git"

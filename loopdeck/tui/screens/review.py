@@ -26,8 +26,8 @@ from loopdeck.tui.widgets.bars import TitleBar
 from loopdeck.tui.widgets.codediff import CodeDiff
 from loopdeck.tui.widgets.lines import LineTable
 
-_COLUMNS = (Column("", 2), Column("file", 0), Column("+", 5, "right"), Column("-", 5, "right"))
-_WIDE = 100
+_COLUMNS = (Column("", 1), Column("file", 0), Column("+", 5, "right"), Column("-", 5, "right"))
+_WIDE = 110
 _WAITING = FileDiff("", note="reading …")
 
 
@@ -42,10 +42,11 @@ class ReviewScreen(Reviewing, RoomScreen):
 
     SCOPE = "review"
     CSS = """
+    ReviewScreen #files { height: 30%; min-height: 4; max-height: 10; border-bottom: solid $panel; overflow-x: hidden; }
     ReviewScreen.-wide #work { layout: horizontal; }
-    ReviewScreen.-wide #files { width: 32%; max-width: 60; border-right: solid $panel; }
-    ReviewScreen.-narrow #files { height: 30%; min-height: 4; max-height: 10; border-bottom: solid $panel; }
-    ReviewScreen #files { overflow-x: hidden; }
+    ReviewScreen.-wide #files {
+        width: 32%; max-width: 60; height: 1fr; max-height: 100%; border-bottom: none; border-right: solid $panel;
+    }
     ReviewScreen #change { height: 1fr; width: 1fr; }
     ReviewScreen #progress { height: auto; max-height: 3; background: $surface; color: $warning; padding: 0 1; display: none; }
     ReviewScreen.busy #progress { display: block; }
@@ -58,7 +59,6 @@ class ReviewScreen(Reviewing, RoomScreen):
         self._conflicts: frozenset[str] = frozenset()
         self._seen = (row.iteration, row.status, row.unread)
         self._said = "reading …"
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
 
     def body(self) -> ComposeResult:
         """The files, the change, and a line for what is under way."""
@@ -128,7 +128,7 @@ class ReviewScreen(Reviewing, RoomScreen):
         self.room.do(lambda: _looked(deck, paths), self._take)
 
     def _take(self, found: Review | str) -> None:
-        if not self.is_mounted:
+        if not self.up:
             return
         before, self.work = self.work, None if isinstance(found, str) else found
         self._said = found if isinstance(found, str) else ""
@@ -160,7 +160,7 @@ class ReviewScreen(Reviewing, RoomScreen):
         deck, cargo = self.room.deck_of(self.row), self.work.cargo
 
         def take(change: FileDiff) -> None:
-            if self.is_mounted and self.work is not None and self.work.cargo == cargo:
+            if self.up and self.work is not None and self.work.cargo == cargo:
                 self._diffs[path] = change
                 if self.files.cursor == path:
                     self.diff.show(change)
@@ -235,6 +235,11 @@ class ReviewScreen(Reviewing, RoomScreen):
         self._fill()
 
     @property
+    def up(self) -> bool:
+        """True while its widgets are there: what is looked up beside the room may come when they are gone."""
+        return self.is_mounted and self.is_running and bool(self.query("#files")) and bool(self.query(CodeDiff))
+
+    @property
     def files(self) -> LineTable:
         """The list."""
         return self.query_one("#files", LineTable)
@@ -273,7 +278,7 @@ def _looked(deck: Deck, paths: RunPaths) -> Review | str:
 def _row(one: Changed, conflict: bool) -> TableRow:
     """The file's name first, since that is what is left of it in a narrow column."""
     folder, _, name = one.path.rpartition("/")
-    flag = cell("✗ ", "bad") if conflict else cell("! ", "warn") if one.mark else cell("✓ ", "good") if one.read else cell("● ", "info")
+    flag = cell("✗", "bad") if conflict else cell("!", "warn") if one.mark else cell("✓", "good") if one.read else cell("●", "info")
     words: list[Cell] = [cell(f"{one.kind} ", "dim"), cell(name, "dim" if one.read else "strong" if one.mark else "plain")]
     if conflict:
         words.append(cell(" conflict", "bad"))
