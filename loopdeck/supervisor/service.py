@@ -33,7 +33,7 @@ TAKES_S = 60.0
 """How long a runner may take until it has its run; on a machine that is at its limits an interpreter needs many seconds."""
 WARM_AFTER_S = 2.0
 """How long it leaves the machine to the first runners before it warms up a process for the next."""
-MIND_S = 5.0
+MIND_S = 2.0
 """How often it looks whether it still is who it was: same code, same lease."""
 AT_ONCE = 4
 AT_ONCE_WARM = 64

@@ -33,7 +33,7 @@ TELLING = (
 FILES = {
     **fixer(),
     **waiting(),
-    **loop("asking", [turn("b", ("bash", {"command": "true"})), turn("d")]),
+    **loop("asking", [turn("b", ("bash", {"command": "true"})), turn("d")], gates={"ask": ["bash"]}),
     **loop("telling", [turn("t", ("bash", {"command": TELLING})), turn("d")], sandbox={"env": ["TOLD"]}, **OPEN),
     **loop("busy", [turn("b", ("bash", {"command": f"setsid {SLEEP} & {SLEEP}"})), turn("d")], **OPEN),
 }
