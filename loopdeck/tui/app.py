@@ -24,6 +24,7 @@ from loopdeck.tui.actions import actions
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.lastframe import LastFrame
 from loopdeck.tui.lead import Lead
+from loopdeck.tui.notices import Ringer
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.text import line
 from loopdeck.tui.theme import LINES_CSS, SMALL_CSS, THEMES
@@ -72,6 +73,7 @@ class Room(App[None]):
         self.broke: Exception | None = None
         self.snapshot = NOTHING
         self.last_frame = LastFrame(self)
+        self.ringer = Ringer(self)
         self.reader = watcher(self._post)
         self.animation_level = "none"
         for theme in THEMES:
@@ -104,9 +106,10 @@ class Room(App[None]):
 
     def on_room_taken(self, message: Taken) -> None:
         """Give it to the screen in front, then let the reader make the next."""
-        self.snapshot = message.snapshot
+        before, self.snapshot = self.snapshot, message.snapshot
         if not self.is_running:
             return  # it is closing: the screens are being taken apart
+        self.ringer.look(before, message.snapshot)
         for screen in reversed(self.screen_stack):
             if isinstance(screen, RoomScreen):
                 if screen.is_mounted:
