@@ -3,34 +3,51 @@
 import asyncio
 from pathlib import Path
 
+from loopdeck.core.spec import Deck
 from loopdeck.store.locks import Slot, SlotPool
-from loopdeck.store.machine import default_limit
+from loopdeck.store.machine import default_limit, free_memory
 
 LOOK_S = 0.2
 
 
 class Places:
-    """The deck's places, as one run sees them. `limit` 0: from cores and memory."""
+    """The deck's places, as one run sees them whose maker is an `agent`: among all runs, and if need be among those with that agent.
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self._pool = SlotPool(folder)
-        self._limit = limit or default_limit()
-        self._slot: Slot | None = None
+    `folder` is where the locks are.
+    """
+
+    def __init__(self, folder: Path, deck: Deck, agent: str) -> None:
+        self._all = SlotPool(folder)
+        self._pools = [(self._all, deck.max_runs or default_limit())]
+        if most := deck.max_runs_per_agent.get(agent):
+            self._pools.append((SlotPool(folder.with_name(f"{folder.name}-{agent}")), most))
+        self._floor = deck.min_free_memory
+        self._slots: list[Slot] = []
 
     async def take(self) -> None:
-        """Wait until there is one. A place taken before is kept."""
-        while self._slot is None:
-            self._slot = self._pool.try_take(self._limit)
-            if self._slot is None:
+        """Wait until there is one, and memory for another. A place taken before is kept."""
+        while not self._slots:
+            if not self._is_short():
+                self.claim()
+            if not self._slots:
                 await asyncio.sleep(LOOK_S)
 
     def claim(self) -> None:
         """Take one if there is one. A run that is resumed goes on without, but where it can it counts."""
-        if self._slot is None:
-            self._slot = self._pool.try_take(self._limit)
+        if self._slots:
+            return
+        for pool, limit in self._pools:
+            slot = pool.try_take(limit)
+            if slot is None:
+                self.release()
+                return
+            self._slots.append(slot)
 
     def release(self) -> None:
         """Give it back."""
-        if self._slot is not None:
-            self._slot.release()
-            self._slot = None
+        while self._slots:
+            self._slots.pop().release()
+
+    def _is_short(self) -> bool:
+        """True if memory is short and will be less short when another run ends; where nobody is at work, waiting would be for ever."""
+        return 0 < free_memory() < self._floor and self._all.taken() > 0

@@ -129,14 +129,3 @@ def _last_words(paths: RunPaths) -> str:
     except OSError:
         return ""
     return " ".join(line.strip() for line in lines[-2:])
-
-
-def free_memory() -> int:
-    """Bytes that could be had without anything being swapped out; 0 where the system doesn't tell."""
-    try:
-        for line in Path("/proc/meminfo").read_bytes().splitlines():
-            if line.startswith(b"MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        return 0
-    return 0

@@ -17,10 +17,10 @@ from loopdeck.errors import StoreError
 from loopdeck.store import lease, rescue
 from loopdeck.store.layout import DeckHome, RunPaths
 from loopdeck.store.lease import Lease
-from loopdeck.store.machine import default_limit
+from loopdeck.store.machine import default_limit, free_memory
 from loopdeck.supervisor import code
 from loopdeck.supervisor.executor import Executor, ThisMachine
-from loopdeck.supervisor.observe import Observer, free_memory
+from loopdeck.supervisor.observe import Observer
 from loopdeck.supervisor.plan import Action, Adopt, Bounds, DeckSeen, MarkLost, Resume, RunSeen, Start, Wait, is_open, plan
 from loopdeck.supervisor.settings import Settings
 from loopdeck.supervisor.spawn import Started

@@ -493,3 +493,14 @@ def test_any_value_for_any_key_is_typed_or_told(table, data):
     reading = read_loop("fix", tomli_w.dumps(document), "loop.toml", DeckFile())
     assert reading.spec is None
     assert reading.errors
+
+
+def test_a_deck_bounds_its_runs_by_agent_and_memory_and_says_when_its_supervisor_leaves():
+    text = '[deck]\nmax_runs_per_agent = {claude = 2, openai = 3}\nmin_free_memory_mb = 1\nsupervisor_idle = "1m30s"\n'
+    deck, problems = read_deck(text, "deck.toml")
+    assert problems == ()
+    assert deck.deck == Deck(max_runs_per_agent={"claude": 2, "openai": 3}, min_free_memory=1 << 20, supervisor_idle_s=90.0)
+    wrong, problems = read_deck('[deck]\nmax_runs_per_agent = {cloud = 2, claude = 0}\nsupervisor_idle = "soon"\n', "deck.toml")
+    assert [problem.line for problem in problems] == [2, 2, 3]
+    assert "claude" in problems[-2].remedy + problems[-3].remedy
+    assert wrong.deck == Deck()
