@@ -12,8 +12,8 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from loopdeck.core.columns import Rows, TableRow
-from loopdeck.deck.board import COLUMNS, table_row
+from loopdeck.deck.board import COLUMNS
+from loopdeck.deck.boardrows import BoardRows
 from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.tui.actions.allowed import NAMES
 from loopdeck.tui.frame import RoomScreen
@@ -44,7 +44,9 @@ class DeckScreen(Hand, RoomScreen):
         super().__init__()
         self._order: tuple[str, ...] = ()
         self._moved_at = 0.0
-        self._painted: dict[str, tuple[LoopRow, TableRow]] = {}
+        self._rows: BoardRows | None = None
+        self._offered: frozenset[str] = frozenset()
+        self._troubles: tuple[str, ...] = ()
         self._wanted = ""
         self._jumping = False
 
@@ -66,18 +68,17 @@ class DeckScreen(Hand, RoomScreen):
         """The rows that fit the filter, in the order of who needs the operator."""
         rows = {row.key: row for row in snapshot.rows if self._fits(row)}
         self._order = self._ordered(tuple(rows))
-        names = [deck.name for deck in snapshot.decks]
-        now = self.room.now()
-        shown = tuple(self._row(rows[key], now, names) for key in self._order)
-        self._painted = {key: self._painted[key] for key in rows}
-        self.table.fill(Rows(shown))
+        names = tuple(deck.name for deck in snapshot.decks)
+        self._rows = BoardRows([rows[key] for key in self._order], self.room.now(), names, self._rows)
+        self.table.fill(self._rows)
         self._hint(snapshot)
-        troubles = [words for deck in snapshot.decks for words in deck.trouble]
-        said = self.query_one("#trouble", Static)
-        said.display = bool(troubles)
-        said.update(line("! " + "; ".join(troubles), 400))
+        self._say(tuple(words for deck in snapshot.decks for words in deck.trouble))
         self._peek()
-        self.refresh_bindings()
+        offered = frozenset(name for name in (*NAMES, "back") if self.check_action(name, ()))
+        if offered != self._offered:
+            # To find all keys that apply takes longer than to paint a row.
+            self._offered = offered
+            self.refresh_bindings()
 
     @property
     def table(self) -> LineTable:
@@ -111,13 +112,13 @@ class DeckScreen(Hand, RoomScreen):
         still = [key for key in self._order if key in keys]
         return (*still, *(key for key in keys if key not in self._order))
 
-    def _row(self, row: LoopRow, now: float, names: list[str]) -> TableRow:
-        """The painted row; the same object if it would look the same."""
-        fresh = table_row(row, now, decks=len(names), deck=names[row.deck])
-        known = self._painted.get(row.key)
-        painted = known[1] if known is not None and known[1].painted == fresh.painted else fresh
-        self._painted[row.key] = (row, painted)
-        return painted
+    def _say(self, troubles: tuple[str, ...]) -> None:
+        said = self.query_one("#trouble", Static)
+        said.display = bool(troubles)
+        if troubles != self._troubles:
+            # It makes the screen be laid out anew.
+            self._troubles = troubles
+            said.update(line("! " + "; ".join(troubles), 400))
 
     def _tick(self) -> None:
         if self.is_current:
