@@ -7,7 +7,7 @@ those of a model are not asked again, and must have passed in the run.
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,8 +58,10 @@ class Merged(Struct, frozen=True):
         return tuple(one for one in self.verdicts if not one.passed)
 
 
-def merge_run(deck: Deck, one: RunView, paths: RunPaths) -> Merged:
+def merge_run(deck: Deck, one: RunView, paths: RunPaths, told: Callable[[Verdict], object] = lambda _: None) -> Merged:
     """Merge the run's branch into the branch that the operator is on, if its required checks pass there.
+
+    Each verdict is `told` as soon as it is there.
 
     Raises UsageError if the run isn't one to merge, WorkspaceError if the checkout or the branches aren't; then nothing was changed.
     """
@@ -75,7 +77,7 @@ def merge_run(deck: Deck, one: RunView, paths: RunPaths) -> Merged:
         merges.refuse(deck.repo, planned)
         _refuse_policy(run, planned)
         with _scratch(deck, paths, planned) as checkout:
-            verdicts = tuple(asyncio.run(_graded(deck, one, frozen, planned, checkout, again)))
+            verdicts = asyncio.run(_telling(_graded(deck, one, frozen, planned, checkout, again), told))
         done = Merged(run.branch, planned.into, "", verdicts, trusted)
         if done.failed:
             return done
@@ -141,8 +143,8 @@ def _scratch(deck: Deck, paths: RunPaths, planned: merges.MergePreview) -> Itera
 
 async def _graded(
     deck: Deck, one: RunView, frozen: Frozen, planned: merges.MergePreview, checkout: CleanCheckout, checks: list[CheckSpec]
-) -> list[Verdict]:
-    """What `checks` say of the merge."""
+) -> AsyncIterator[Verdict]:
+    """What `checks` say of the merge, one after the other."""
     spec = frozen.spec
     env = environment(os.environ, spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
     door = PlainDoor(f"{frozen.run}-merge")
@@ -160,7 +162,16 @@ async def _graded(
         checkout.path, deck.root, loop_dir(deck.root, frozen.loop), door, env, spec.goal, text, one.run.iteration, changed, patch, "",
         None, here.now(),
     )  # fmt: skip
-    return [(await make_check(check).run(check, context))[0] for check in checks]
+    for check in checks:
+        yield (await make_check(check).run(check, context))[0]
+
+
+async def _telling(verdicts: AsyncIterator[Verdict], told: Callable[[Verdict], object]) -> tuple[Verdict, ...]:
+    found = []
+    async for verdict in verdicts:
+        told(verdict)
+        found.append(verdict)
+    return tuple(found)
 
 
 class NotMerged(LoopdeckError):

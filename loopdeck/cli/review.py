@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from loopdeck.cli import here, out
+from loopdeck.core.findings import Verdict
 from loopdeck.core.run import Run
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.review import mark_of, protected
@@ -71,7 +72,7 @@ def _merge(deck: Deck, one: RunView, paths: RunPaths, as_json: bool) -> int:
 
     if not as_json:
         out.say(f"{one.run.branch or one.run.id}: checking what it would be on your branch …")
-    done = merge_run(deck, one, paths)
+    done = merge_run(deck, one, paths, (lambda _: None) if as_json else _say_verdict)
     if as_json:
         checks = [{"check": each.check, "outcome": each.outcome, "seconds": each.seconds} for each in done.verdicts]
         out.document(
@@ -81,8 +82,6 @@ def _merge(deck: Deck, one: RunView, paths: RunPaths, as_json: bool) -> int:
             }
         )  # fmt: skip
     else:
-        for each in done.verdicts:
-            out.say(f"  {'✓' if each.passed else '✗'} {each.check}: {each.outcome}, {each.seconds:.2f} s")
         for name in done.trusted:
             out.say(f"  - {name}: not asked again")
     if done.failed:
@@ -94,6 +93,10 @@ def _merge(deck: Deck, one: RunView, paths: RunPaths, as_json: bool) -> int:
     if not as_json:
         out.say(f"merged into {done.into} as {done.commit[:12]}")
     return 0
+
+
+def _say_verdict(each: Verdict) -> None:
+    out.say(f"  {'✓' if each.passed else '✗'} {each.check}: {each.outcome}, {each.seconds:.2f} s")
 
 
 def _discard(deck: Deck, one: RunView, paths: RunPaths, as_json: bool) -> int:

@@ -36,8 +36,8 @@ def errand(deck: Deck, words: tuple[str, ...], told: Callable[[str], object] = l
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             process = subprocess.Popen(
-                # Without -P whatever is called `loopdeck` in the operator's checkout would be run instead.
-                [sys.executable, "-P", "-m", "loopdeck", *words],
+                # Without -P whatever is called `loopdeck` in the operator's checkout would be run; with -u it is heard as it goes.
+                [sys.executable, "-P", "-u", "-m", "loopdeck", *words],
                 cwd=deck.root, env={**os.environ, "LOOPDECK_HOME": str(deck.home.path.parent)},
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
             )  # fmt: skip
