@@ -50,7 +50,7 @@ class TraceWork(_Base):
             while not self.tracing.work() and time.monotonic() < until:
                 pass
         except StoreError as error:
-            self.trouble = str(error)
+            self.trouble = error.what
         self._poll = self.set_interval(_POLL_S, self._look)
         self.kick()
 
@@ -96,7 +96,7 @@ class TraceWork(_Base):
                 # Keys and paint have their turn here.
                 await asyncio.sleep(0)
         except StoreError as error:
-            self.trouble = str(error)
+            self.trouble = error.what
         self._working = False
         self._jumped()
         self.renewed()
@@ -113,7 +113,7 @@ class TraceWork(_Base):
         try:
             something, self.trouble = self.tracing.poll(), ""
         except StoreError as error:
-            something, self.trouble = False, str(error)
+            something, self.trouble = False, error.what
         if something:
             self.kick()
         else:

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import trace as tr
+from loopdeck.core.traceline import Told
+from loopdeck.deck.tracehits import Search
 from loopdeck.deck.tracepick import CALLS, Choice, in_tree
-from loopdeck.deck.tracing import Tracing
+from loopdeck.deck.tracing import Line, Tracing
 from loopdeck.store.trace import TRACE
 from tests.kit.traces import iteration, turn, write_trace
 from tests.store.samples import AT, LATER, written
@@ -27,6 +29,21 @@ def to_the_end(tracing: Tracing) -> None:
 
 def shown(tracing: Tracing) -> list[int]:
     return [tracing.number(place) for place in range(tracing.count())]
+
+
+def search_of(tracing: Tracing) -> Search:
+    assert tracing.search is not None
+    return tracing.search
+
+
+def line_at(tracing: Tracing, place: int) -> Line:
+    line = tracing.lines([place])[0]
+    assert line is not None
+    return line
+
+
+def told_of(tracing: Tracing) -> list[Told]:
+    return [line.told for line in tracing.lines(range(tracing.count())) if line is not None and line.told is not None]
 
 
 def opened(path) -> Tracing:
@@ -81,7 +98,7 @@ def test_a_search_has_found_every_hit_when_it_is_done_also_those_that_came_meanw
     path = tmp_path / "trace.jsonl"
     path.unlink(missing_ok=True)
     wanted = []
-    tracing = None
+    tracing: Tracing | None = None
     for part in parts:
         texts = [data.draw(st.sampled_from(["a needle", "hay", "A NEEDLE"])) for _ in range(part)]
         write_trace(path, [tr.Noted(1, text) for text in texts])
@@ -94,9 +111,10 @@ def test_a_search_has_found_every_hit_when_it_is_done_also_those_that_came_meanw
             tracing.poll()
         for _ in range(data.draw(st.integers(0, 3))):
             tracing.work()
+    assert tracing is not None
     tracing.poll()
     to_the_end(tracing)
-    search = tracing.search
+    search = search_of(tracing)
     hits = [number for number, one in enumerate(wanted) if one]
     assert search.count() == len(hits)
     assert [number for number in range(len(wanted)) if search.holds(number)] == hits
@@ -114,7 +132,7 @@ def test_capitals_count_only_if_they_are_searched_for(tmp_path):
     for text, hits in (("needle", 2), ("Needle", 1), ("NEEDLE", 0)):
         tracing.look_for(text, 0)
         to_the_end(tracing)
-        assert tracing.search.count() == hits
+        assert search_of(tracing).count() == hits
     tracing.close()
 
 
@@ -126,14 +144,14 @@ def test_a_filter_and_a_search_go_on_while_the_trace_grows(tmp_path):
     troubles = tracing.marked("trouble", lambda glance: glance.trouble)
     tracing.look_for("pytest", 0)
     to_the_end(tracing)
-    before, hits = shown(tracing), tracing.search.count()
+    before, hits = shown(tracing), search_of(tracing).count()
     assert not tracing.poll()
     write_trace(path, iteration(2))
     assert tracing.poll()
     to_the_end(tracing)
     size = len(iteration(1))
     assert shown(tracing) == before + [number + size for number in before]
-    assert tracing.search.count() == 2 * hits
+    assert search_of(tracing).count() == 2 * hits
     assert len(troubles.numbers) == 2
     tracing.close()
 
@@ -151,7 +169,7 @@ def test_another_file_at_the_path_is_shown_from_its_beginning(tmp_path):
     tracing.poll()
     to_the_end(tracing)
     assert shown(tracing) == list(range(len(iteration(5, turns=1))))
-    assert tracing.search.count() == sum("passed" in line for line in path.read_text().splitlines())
+    assert search_of(tracing).count() == sum("passed" in line for line in path.read_text().splitlines())
     tracing.close()
 
 
@@ -166,11 +184,10 @@ def test_numbers_foreseen_wrong_are_put_right_with_a_shift(tmp_path):
     lines = len(path.read_bytes().splitlines())
     tracing = opened(path)
     assert tracing.total() == lines - 3
-    last = tracing.lines([tracing.count() - 1])[0]
+    last = line_at(tracing, tracing.count() - 1)
     to_the_end(tracing)
     assert (tracing.total(), tracing.shift) == (lines, 3)
-    again = tracing.lines([last.number + tracing.shift])[0]
-    assert again.told == last.told
+    assert line_at(tracing, last.number + tracing.shift).told == last.told
     tracing.close()
 
 
@@ -192,12 +209,14 @@ def test_in_the_tree_each_result_follows_its_call(tmp_path, order, seed):
     tracing = opened(path)
     tracing.choose(Choice(calls=True))
     to_the_end(tracing)
-    lines = [line.told for line in tracing.lines(range(tracing.count())) if line]
+    lines = told_of(tracing)
     kinds = [one.kind for one in lines]
     assert len(kinds) == 3 + len(events) + 3
     assert all(after == "tool_returned" for one, after in pairwise(kinds) if one == "tool_called")
     assert [one.depth for one in lines if one.kind.startswith("tool_")] == [1, 2] * (len(order) + 2)
-    assert sorted(shown(tracing)) == [number for number in range(tracing.total()) if tracing.glances.of(number).kind in CALLS]
+    assert sorted(shown(tracing)) == [
+        number for number in range(tracing.total()) if (glance := tracing.glances.of(number)) is not None and glance.kind in CALLS
+    ]
     assert [tracing.place(number) for number in shown(tracing)] == list(range(tracing.count()))
     tracing.close()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import Text, ToolUse
+from loopdeck.core.findings import Outcome
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Usage
 from loopdeck.store.trace import TraceWriter
@@ -37,7 +38,7 @@ def iteration(number: int, turns: int = 3, *, passed: bool = False) -> list[tr.T
     events: list[tr.TraceEvent] = [tr.StateRead(number, "maker", "ab" * 32)]
     for one in range(turns):
         events += turn(100 * number + one, number)
-    outcome = "passed" if passed else "failed"
+    outcome: Outcome = "passed" if passed else "failed"
     return [
         *events,
         tr.Committed(number, "c" * 40, 1, 3, 1),

@@ -21,7 +21,8 @@ EVENTS = st.one_of(
         st.just(0.5), st.just(1.0), st.just("c" * 40),
     ),
     st.builds(
-        tr.ModelFailed, st.integers(0, 5), st.just("maker"), st.just("m1"), st.just("m"), st.just("server"), st.text(max_size=9), st.just(1.0)
+        tr.ModelFailed, st.integers(0, 5), st.just("maker"), st.just("m1"), st.just("m"), st.just("server"), st.text(max_size=9),
+        st.just(1.0),
     ),
     st.builds(
         tr.ModelReplied, st.integers(0, 5), st.just("maker"), st.just("m1"), st.just("m"), st.just(()), st.just("end"),

@@ -36,7 +36,7 @@ class EventScreen(RoomScreen):
         self.row = row
         self.number = number
         self._trace = trace
-        self._event: EventText | None = None
+        self.event: EventText | None = None
         self._width = 0
 
     def body(self) -> ComposeResult:
@@ -53,7 +53,7 @@ class EventScreen(RoomScreen):
 
     def title_words(self) -> str:
         """Which event of which run."""
-        what = word(self._event.kind) or self._event.title if self._event is not None else "…"
+        what = word(self.event.kind) or self.event.title if self.event is not None else "…"
         return f"{what} · line {self.number + 1:,} · {self.row.loop} {self.row.run}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -98,11 +98,11 @@ class EventScreen(RoomScreen):
 
     def action_copy(self) -> None:
         """The text at the top of the screen, to the clipboard of the operator's terminal."""
-        if self._event is None:
+        if self.event is None:
             return
         pane = self.focused if isinstance(self.focused, TextPane) else self.query_one("#event", TextPane)
         beside = pane.id == "beside" or not self.query_one("#beside").has_class("there")
-        texts = self._event.beside if pane.id == "beside" else (*self._event.sections, *(self._event.beside if beside else ()))
+        texts = self.event.beside if pane.id == "beside" else (*self.event.sections, *(self.event.beside if beside else ()))
         which = max(0, pane.section())
         if which < len(texts):
             text = clean(texts[which].text[:_COPIED], max_line=_COPIED)
@@ -119,7 +119,7 @@ class EventScreen(RoomScreen):
             self.load()
 
     def _show(self, event: EventText, rows: tuple[list[Row], list[Row]], *, keep: bool) -> None:
-        self._event = event
+        self.event = event
         left, right = rows
         self.query_one("#beside", TextPane).set_class(bool(right), "there")
         self.query_one("#event", TextPane).show(left or [Row(Shown("nothing"))], keep=keep)
