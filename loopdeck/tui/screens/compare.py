@@ -53,7 +53,6 @@ class CompareScreen(RoomScreen):
     def on_mount(self) -> None:
         """The facts are there; the diff comes from git."""
         self._beside = Beside(self.room, self._found)
-        super().on_mount()
         self._show()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -52,7 +52,6 @@ class HarnessScreen(RoomScreen):
     def on_mount(self) -> None:
         """All files are read, beside the room."""
         self._beside = Beside(self.room, self._looked)
-        super().on_mount()
         self.action_again()
 
     @property

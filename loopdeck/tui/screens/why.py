@@ -46,7 +46,6 @@ class WhyScreen(RoomScreen):
         """Ages grow by themselves."""
         self._reader = HistoryReader(self.room.paths_of(self._row)) if self._row.run else None
         self._beside = Beside(self.room, self._looked)
-        super().on_mount()
         self.set_interval(_TICK_S, self._tick)
 
     def shown(self, snapshot: Snapshot) -> None:
