@@ -18,7 +18,7 @@ from loopdeck.store.blobs import Blobs
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.state import LoopState
 
-MOST_BYTES = 4 << 20
+MOST_BYTES = 1 << 20
 """Of a diff; more than this nobody reads on a terminal."""
 
 

@@ -213,7 +213,7 @@ def test_verdict_history_has_every_iteration():
     (found,) = [section for section in why(seen(story), told(story), NOW) if section.title == "Verdicts"]
     assert [(line.label, line.text) for line in found.lines] == [
         ("iteration 1", "✗ tests failed (2 findings), ✓ lint passed"),
-        ("iteration 2", "✗ tests failed (1 findings), ✓ lint passed"),
+        ("iteration 2", "✗ tests failed (1 finding), ✓ lint passed"),
     ]
 
 

@@ -209,6 +209,26 @@ def test_the_question_of_one_that_asks_stands_on_top(past):
     asyncio.run(look())
 
 
+@pytest.mark.req("S0-15")
+def test_an_edit_of_the_loop_file_is_said_to_apply_to_the_next_run(past):
+    file = past.repo / ".loopdeck/loops/asker/loop.toml"
+    before = file.read_text()
+
+    async def look():
+        async with room_on(past) as (app, pilot):
+            await into(app, pilot, "asker")
+            assert "≤3 iterations" in screen_text(app)
+            assert "applies next run" not in screen_text(app)
+            file.write_text(before.replace("max_iterations = 3", "max_iterations = 7"))
+            await until(pilot, lambda: "loop file changed, applies next run" in screen_text(app))
+            assert "≤3 iterations" in screen_text(app)
+
+    try:
+        asyncio.run(look())
+    finally:
+        file.write_text(before)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.req("S0-27")
 def test_the_harness_is_a_list_of_files_with_versions(past, size):
