@@ -47,7 +47,8 @@ def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
         return 70
     live = sum(1 for row in room.snapshot.rows if row.live)
     if live:
-        out.say(f"{live} loops go on without the room; `loopdeck` comes back to them, `loopdeck status` lists them.")
+        whose = "1 loop goes" if live == 1 else f"{live} loops go"
+        out.say(f"{whose} on without the room; `loopdeck` comes back, `loopdeck status` lists what there is.")
     return 0
 
 

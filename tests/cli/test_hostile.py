@@ -4,33 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.loops import loop, turn, write
+from tests.kit.evil import FILE, FILES, evil_loops
 from tests.kit.front import Front
 from tests.kit.hostile import ALL, FAMILIES, harm_in, mess_in
 from tests.kit.repos import commit_files, git, make_repo
-
-LINES = "".join(f"src/app.py:{number}: error: mark-output {text}\n" for number, text in enumerate(FAMILIES.values(), 1))
-FILE = "mark-file\x1b[31m\u202etxt"
-
-
-def evil_loops():
-    command = f"printf '%s' 'mark-command {ALL}'".replace("\x85", "").replace("\n", "")
-    turns = [
-        turn(f"mark-said {ALL}", write(FILE, f"mark-content {ALL}\n"), write("plain.txt", LINES)),
-        turn("Asking.", ("bash", {"command": command})),
-        turn("mark-state", ("update_state", {"content": f"# State\n\nmark-remembered {ALL}\n"})),
-        turn("d"),
-    ]
-    checks = [{"name": "evil", "run": "cat evil.txt; exit 1"}]
-    return {**loop("evil", turns, checks=checks, end={"max_iterations": 1}), **loop("refused", turns, goal=f"mark-goal {ALL}")}
 
 
 @pytest.fixture(scope="module")
 def evil(tmp_path_factory):
     """A deck in a folder, on a branch, with files, a maker, a check and an operator that all have it in for terminals."""
     base = tmp_path_factory.mktemp("hostile").resolve()
-    files = {"README.md": "# A project\n", "evil.txt": LINES, "src/app.py": f"x = 1  # mark-snippet {ALL}\n" * 40, **evil_loops()}
-    door = Front(make_repo(base / "mark-folder\x1b]0;x\x07\u202e", files), base)
+    door = Front(make_repo(base / "mark-folder\x1b]0;x\x07\u202e", {**FILES, **evil_loops()}), base)
     git(door.repo, "checkout", "-q", "-b", "mark-branch\u202e\u200b")
     try:
         yield door
