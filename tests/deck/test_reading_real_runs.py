@@ -1,0 +1,48 @@
+"""The reader on loops that really run: started by the verb, asking, answered, killed."""
+
+import os
+import signal
+
+import pytest
+
+from loopdeck.deck.decks import Deck
+from tests.cli.loops import fixer, loop, turn, waiting
+from tests.deck.following_deck import Following
+from tests.kit.front import opened
+
+pytestmark = pytest.mark.timeout(90)
+
+
+def test_runs_are_followed_from_their_start_to_their_end(tmp_path):
+    asks = loop("asks", [turn("Pushing.", ("bash", {"command": "git push"})), turn("Done.")], gates={"ask": ["bash(git push)"]})
+    with opened(tmp_path, {"README.md": "x", **fixer(), **asks, **waiting()}) as front:
+        deck = Deck.open(front.repo, front.env)
+        with Following(deck) as following:
+            following.until(lambda snapshot: len(snapshot.rows) == 3)
+            front.ok("start", "fixer", "asks", "waiting")
+            done = following.row("0/fixer", lambda row: row.status == "ended")
+            assert (done.reason, done.scores, done.agent, done.layers, done.edited) == ("done", (1.0,), "scripted", (1, 2), False)
+            asking = following.row("0/asks", lambda row: row.status == "asking")
+            front.ok("deny", asking.approvals[0].id, "--why", "not today")
+            over = following.row("0/asks", lambda row: row.status == "ended")
+            assert over.touches == 1
+            works = following.row("0/waiting", lambda row: row.phase == "maker")
+            os.kill(deck.views()[-1].run.pid, signal.SIGKILL)
+            lost = following.row("0/waiting", lambda row: row.reason == "lost")
+            assert (lost.run, lost.attention) == (works.run, "broken")
+            following.row("0/fixer", lambda row: not row.live)
+            assert {row.run: (row.status, row.reason, row.cost, row.iteration) for row in following.last.rows} == {
+                one.run.id: (one.status, one.reason, one.run.cost, one.run.iteration) for one in deck.views()
+            }
+
+
+def test_an_edit_of_the_loop_file_of_a_run_that_goes_on_shows(tmp_path):
+    with opened(tmp_path, {"README.md": "x", **waiting()}) as front:
+        deck = Deck.open(front.repo, front.env)
+        front.ok("start", "waiting")
+        with Following(deck) as following:
+            following.row("0/waiting", lambda row: row.phase == "maker" and row.agent)
+            file = front.repo / ".loopdeck/loops/waiting/loop.toml"
+            file.write_text(file.read_text().replace("max_iterations = 3", "max_iterations = 5"))
+            following.reader.poke()
+            following.row("0/waiting", lambda row: row.edited)
