@@ -19,7 +19,7 @@ from loopdeck.core.text import Shown, clean_line
 
 LONGEST = 2000
 """Characters of a line that are shown; what is cut off is counted."""
-_LEXED = 300
+_LEXED = 200
 """Characters of a line that still get colours."""
 _PATIENCE_S = 0.1
 _TAB = 4

@@ -53,8 +53,8 @@ Widget:ansi .lines--head { color: ansi_default; text-style: bold; }
 Widget:ansi .lines--key { color: ansi_cyan; text-style: bold; }
 Widget:ansi .lines--add { color: ansi_green; }
 Widget:ansi .lines--del { color: ansi_red; }
-Widget:ansi .lines--cursor { background: ansi_blue; color: ansi_bright_white; }
-Widget:ansi .lines--cursor-idle { background: ansi_bright_black; }
+Widget:ansi .lines--cursor { background: ansi_default; text-style: reverse; }
+Widget:ansi .lines--cursor-idle { background: ansi_default; text-style: underline; }
 """
 """For the app: what the named styles look like, in whatever widget paints with them."""
 

@@ -18,7 +18,7 @@ from loopdeck.tui.text import segment
 from loopdeck.tui.widgets.lines import LineTable
 from loopdeck.tui.widgets.painted import PAINTS
 
-_BLOCK = 100
+_BLOCK = 60
 """Lines that are made together."""
 _SIDEWAYS = 16
 _COLUMNS = (
