@@ -5,6 +5,7 @@ would change is read as the tool would read it, within the worktree and never th
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -149,13 +150,12 @@ def _of_path(path: str) -> tuple[str, ...]:
 def _content(worktree: str, path: str) -> tuple[bytes, bool] | str:
     """The file, and whether there is more of it; or in words why there is nothing to compare with."""
     try:
+        place = Path(worktree, within.normal(path))
+        if not os.path.lexists(place) and place.parent.resolve().is_relative_to(Path(worktree).resolve()):
+            return "a new file"
         with within.opened(Path(worktree), path) as file:
             content = file.read(MOST_READ + 1)
-    except ToolFailed as error:
-        inside = gatedpaths.normal(path)
-        new = inside is not None and not Path(worktree, inside).is_symlink() and not Path(worktree, inside).exists()
-        return "a new file" if new else f"the file as it is can't be shown: {error}"
-    except (OSError, ValueError) as error:
+    except (ToolFailed, OSError, ValueError) as error:
         return f"the file as it is can't be shown: {error}"
     return content[:MOST_READ], len(content) > MOST_READ
 

@@ -72,10 +72,10 @@ def _words(row: LoopRow) -> str:
 
 def way(environ: Mapping[str, str]) -> Way:
     """How a desktop is reached from here: by its own program, else through the terminal, if that may know how."""
-    remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
-    if not remote and (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
-        if shutil.which("notify-send", path=environ.get("PATH")):
-            return "notify-send"
+    remote = environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")
+    desktop = environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")
+    if desktop and not remote and shutil.which("notify-send", path=environ.get("PATH")):
+        return "notify-send"
     term = environ.get("TERM", "")
     if term in ("", "dumb", "linux", "unknown") or term.startswith("vt"):
         return ""
