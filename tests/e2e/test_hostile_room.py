@@ -65,9 +65,12 @@ def walked(door: Front, screens: tuple[tuple[str, str, str], ...], size: tuple[i
             terminal.until(partial(contains, words))
             terminal.feed("\x1b[B\x1b[B\x1b[6~\x1b[F\x1b[H")
             terminal.settle()
-            terminal.feed("\x1b" if key != " " else " ")
+            for _ in range(3):
+                terminal.feed("\x1b" if key != " " else " ")
+                terminal.settle(0.3)
+                if contains(_HOME, terminal.text):
+                    break
             terminal.until(partial(contains, _HOME))
-            terminal.settle()
             raw += terminal.raw
         terminal.feed("q")
         assert terminal.ended() == 0
