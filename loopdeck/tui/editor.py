@@ -18,7 +18,8 @@ _LINES = {"code": "-g", "codium": "-g", "cursor": "-g"}
 
 def words(environ: Mapping[str, str], file: Path, line: int = 0) -> list[str]:
     """The editor's command line for `file`, at `line` (from 1) if given. Raises UsageError."""
-    named = environ.get("VISUAL") or environ.get("EDITOR") or "vi"
+    own = "code" if environ.get("TERM_PROGRAM") == "vscode" else "vi"
+    named = environ.get("VISUAL") or environ.get("EDITOR") or own
     try:
         found = shlex.split(named)
     except ValueError as error:

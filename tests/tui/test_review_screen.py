@@ -12,6 +12,7 @@ from loopdeck.deck.decks import Deck
 from loopdeck.deck.reader import Reader
 from loopdeck.deck.unread import Unread
 from loopdeck.tui.app import Room
+from loopdeck.tui.editor import words
 from loopdeck.tui.screens.ask import Confirm
 from loopdeck.tui.screens.review import ReviewScreen
 from loopdeck.tui.widgets.codediff import CodeDiff, Hunks
@@ -354,6 +355,20 @@ def test_the_editor_gets_the_file_at_the_line(door, monkeypatch):
             assert opened_at == [(Path(entry["worktree"]) / "src/calc.py", 2)]
 
     asyncio.run(look())
+
+
+@pytest.mark.req("S2-003")
+@pytest.mark.parametrize(
+    ("environ", "line", "command"),
+    [
+        ({"TERM_PROGRAM": "vscode"}, 7, ["code", "-g", "/x/a.py:7"]),
+        ({"TERM_PROGRAM": "vscode", "EDITOR": "nano -w"}, 7, ["nano", "-w", "+7", "/x/a.py"]),
+        ({"VISUAL": "/usr/bin/code --wait", "EDITOR": "vi"}, 7, ["/usr/bin/code", "--wait", "-g", "/x/a.py:7"]),
+        ({}, 0, ["vi", "/x/a.py"]),
+    ],
+)
+def test_editors_are_told_the_line_their_own_way(environ, line, command):
+    assert words(environ, Path("/x/a.py"), line) == command
 
 
 def test_a_run_that_changed_nothing_says_so(door):
