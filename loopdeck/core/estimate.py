@@ -212,7 +212,7 @@ def told(of: Estimate) -> tuple[str, ...]:
     """The estimate in a few lines of plain text, for a verb and a form alike."""
     if not of.parts:
         return ("estimate: no model is asked",)
-    lines = [f"estimate, from {_bases(of)}: {_money(of.cost)}, {_span(of.calls)} model calls, {_span(of.tokens)} tokens"]
+    lines = [f"estimate, from {_bases(of)}: {_money(of.cost)}, {_span(of.calls)} model calls, {_tokens(of.tokens)} tokens"]
     each = " + ".join(f"{one.name} {_span(_per(one.calls, of.iterations))}" for one in of.parts)
     lines.append(f"  calls: {_span(of.iterations)} iterations x ({each})")
     grown = [one for one in of.parts if one.last > one.first]
@@ -246,9 +246,26 @@ def _span(of: Span) -> str:
     return f"{of.low:,}" if of.low == of.high else f"{of.low:,} to {of.high:,}"
 
 
+def _tokens(of: Span) -> str:
+    low, high = _about(of.low), _about(of.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _about(number: int) -> str:
+    """Two digits: an estimate has no more."""
+    for size, letter in ((1_000_000, "M"), (1000, "k")):
+        if number >= size:
+            return f"{number / size:.0f}{letter}" if number >= 10 * size else f"{number / size:.1f}{letter}"
+    return str(number)
+
+
 def _money(of: Span | None) -> str:
     if of is None:
         return "cost unknown: no price list knows the model"
-    places = 2 if dollars(of.low) >= 1 or not of.high else 4
-    low, likely, high = (f"${dollars(amount):.{places}f}" for amount in of)
+    low, likely, high = (_dollars(amount) for amount in of)
     return f"about {likely}" if low == high else f"{low} to {high}, about {likely}"
+
+
+def _dollars(pico: int) -> str:
+    amount = dollars(pico)
+    return f"${amount:.2f}" if amount >= 1 or not pico else f"${amount:.3f}" if amount >= 0.01 else f"${amount:.5f}"

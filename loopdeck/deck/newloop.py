@@ -268,3 +268,9 @@ def write(deck: Deck, draft: Draft) -> Made:
     if wrong or grave:
         raise Refused([*(Problem("the form", one.step + 1, one.what) for one in wrong), *grave])
     return make(deck, made.name, files_of(made))
+
+
+def wrong_steps(draft: Draft) -> frozenset[int]:
+    """The steps in which something can't be read, or is missing although a sentence is there."""
+    wrong = {one.step for one in answers(draft)[1]}
+    return frozenset(wrong | {2} if draft.sentence.strip() and not draft.checks else wrong)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Literal, NamedTuple
 
 from msgspec import structs
@@ -41,7 +42,8 @@ class Draft:
         others = [one for _, one in self.checks]
         if not any(_what(one) == _what(check) for one in others):
             taken = {one.name for one in others}
-            name = next(name for name in (check.name, *(f"{check.name} ({n})" for n in range(2, 999))) if name not in taken)
+            others_name = (f"{check.name} ({number})" for number in count(2))
+            name = next(name for name in chain((check.name,), others_name) if name not in taken)
             self.checks.append((self.at, structs.replace(check, name=name)))
 
     def keep_out(self, globs: Iterable[str]) -> None:
