@@ -263,7 +263,7 @@ def test_commands_beside_each_other_end_only_their_own(make, tmp_path):
         await until(lambda: said)
         finished = await asyncio.gather(*(one.run(script("sleep 60 & echo ok", tmp_path)) for _ in range(5)))
         assert [done.output for done in finished] == [b"ok\n"] * 5
-        return (await long).output
+        return bytes((await long).output)
 
     assert asyncio.run(both()).endswith(b"still\n")
 

@@ -22,14 +22,13 @@ def found(kept: Path | None = None) -> probing.Proof:
 def pretending(tmp_path, monkeypatch):
     """A bubblewrap that does what the test says, and no other."""
 
-    def pretend(does: str) -> Path:
+    def pretend(does: str) -> None:
         folder = tmp_path / "bin"
         folder.mkdir()
         program = folder / "bwrap"
         program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "bubblewrap 0.9.9"; exit; }}\n{does}\n')
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(folder))
-        return program
 
     return pretend
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from loopdeck.sandbox.toolchains import toolchains
 from loopdeck.sandbox.walls import Walls
@@ -139,7 +140,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _listen(stack: contextlib.ExitStack, made: World, family: int, kind: int, address: object) -> tuple[str, int]:
+def _listen(stack: contextlib.ExitStack, made: World, family: int, kind: int, address: Any) -> tuple[str, int]:
     listener = stack.enter_context(socket.socket(family, kind))
     listener.bind(address)
     if kind == socket.SOCK_STREAM:
