@@ -4,7 +4,7 @@ Invariant: the figures of a column add up to the total below it as they are show
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct, structs
 
@@ -42,6 +42,8 @@ RECEIPTS = (
     Column("total", 12, "right"),
     Column("known", 11),
 )
+MOST_RUNS = 100
+"""Runs whose receipts are shown one by one."""
 TOTAL = "total"
 """The key of the row in which a column adds up."""
 
@@ -108,25 +110,38 @@ def _sums(name: str, one: Total, cost: int, saved: int) -> tuple[Cell, ...]:
 
 
 def receipt_rows(statements: Iterable[Statement]) -> tuple[TableRow, ...]:
-    """A row for each iteration of these runs, the newest run first, and their total."""
+    """A row for each iteration of these runs, the newest run first, and their total; of the oldest runs, if they are many, one row."""
     newest = sorted(statements, key=lambda one: one.run, reverse=True)
-    listed = [(of, one) for of in newest for one in receipts(of)]
+    listed = [_Entry(of.run, _run(of), one.iteration, one.maker, one.check) for of in newest[:MOST_RUNS] for one in receipts(of)]
+    if older := [one for of in newest[MOST_RUNS:] for one in receipts(of)]:
+        name = f"{len(newest) - MOST_RUNS} earlier runs"
+        listed.append(_Entry("", name, -1, added(one.maker for one in older), added(one.check for one in older)))
     if not listed:
         return ()
-    makers = adding_up([one.maker.cost for _, one in listed])
-    checks = adding_up([one.check.cost for _, one in listed])
-    saved = adding_up([one.total.saved for _, one in listed])
+    makers = adding_up([one.maker.cost for one in listed])
+    checks = adding_up([one.check.cost for one in listed])
+    saved = adding_up([one.maker.saved + one.check.saved for one in listed])
     rows = []
-    before = ""
-    for (of, one), maker, check, save in zip(listed, makers, checks, saved, strict=True):
-        name = cell(_run(of) if of.run != before else "")
-        before = of.run
-        number = str(one.iteration) if one.iteration else "setup"
-        painted = _receipt(name, number, (one.maker, one.check), (maker, check, save), "plain")
-        rows.append(TableRow(f"{of.run}/{one.iteration}", painted))
-    both = (added(one.maker for _, one in listed), added(one.check for _, one in listed))
+    before = None
+    for one, *shown in zip(listed, makers, checks, saved, strict=True):
+        name = one.name if one.run != before else ""
+        before = one.run
+        number = "" if one.iteration < 0 else str(one.iteration) if one.iteration else "setup"
+        painted = _receipt(cell(name), number, (one.maker, one.check), (shown[0], shown[1], shown[2]), "plain")
+        rows.append(TableRow(f"{one.run}/{one.iteration}", painted))
+    both = (added(one.maker for one in listed), added(one.check for one in listed))
     painted = _receipt(cell(TOTAL, "strong"), "", both, (sum(makers), sum(checks), sum(saved)), "strong")
     return (*rows, TableRow(TOTAL, painted, "strong"))
+
+
+class _Entry(NamedTuple):
+    """A line of receipts: of one iteration, or (-1) of all earlier runs."""
+
+    run: str
+    name: str
+    iteration: int
+    maker: Total
+    check: Total
 
 
 def _run(of: Statement) -> str:

@@ -10,6 +10,7 @@ from loopdeck.core.ledger import Charge, Line, Statement, Total, charged
 from loopdeck.core.usage import Usage
 from loopdeck.core.worth import worth
 from loopdeck.deck.moneyboard import (
+    MOST_RUNS,
     RECEIPTS,
     SUMS,
     TOTAL,
@@ -75,6 +76,15 @@ def test_every_column_of_money_adds_up_in_every_view(made):
             shown = [units(row[column]) for row in rows]
             assert sum(shown[:-1]) == (shown[-1] if shown else 0)
         assert all(units(row["maker"]) + units(row["checks"]) == units(row["total"]) for row in rows)
+
+
+def test_of_many_runs_the_oldest_are_one_row_and_it_all_still_adds_up():
+    made = [Statement("x", f"r{at:03}", (Line(1, "maker", "m", "d", total(3 * 10**6 + at)),)) for at in range(MOST_RUNS + 7)]
+    rows = [texts(row) for row in receipt_rows(made)]
+    assert len(rows) == MOST_RUNS + 2
+    assert rows[-2]["run"] == "7 earlier runs"
+    assert sum(units(row["total"]) for row in rows[:-1]) == units(rows[-1]["total"])
+    assert units(rows[-1]["total"]) == round(sum(one.total.cost for one in made) / 10**6)
 
 
 def test_amounts_have_every_decimal():
