@@ -216,7 +216,8 @@ def _unread(cargo: Cargo, marks: Marks) -> tuple[Shipped, ...]:
 
 def _below(cargo: Cargo, path: str) -> list[Shipped]:
     wanted = path.removeprefix("./").rstrip("/")
-    found = [one for one in cargo.files if one.path == path or one.path == wanted or one.path.startswith(f"{wanted}/")]
+    found = [one for one in cargo.files if one.path in (path, wanted)]
+    found = found or [one for one in cargo.files if one.path.startswith(f"{wanted}/")]
     if not found:
         remedy = f"`loopdeck diff {cargo.run} --stat` names what it changed; paths are relative to the repository's root."
         raise UsageError(f"the run has changed nothing at {path!r}", where=cargo.run, remedy=remedy)

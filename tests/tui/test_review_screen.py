@@ -177,7 +177,7 @@ def test_marking_goes_on_to_what_is_not_read_yet(door):
             await until(pilot, lambda: unread_of(door, "several") == {GATED})
             assert screen(app).files.cursor == GATED
             await pilot.press("R")
-            await showing(app, pilot, "all read")
+            await showing(app, pilot, "all read", "agents  read")
             assert unread_of(door, "several") == set()
             await until(pilot, lambda: screen(app).check_action("read", ()) is False)
 
@@ -344,7 +344,7 @@ def test_a_pull_request_shows_what_leaves_the_machine(door, monkeypatch, tmp_pat
 @pytest.mark.req("S2-003")
 def test_the_editor_gets_the_file_at_the_line(door, monkeypatch):
     opened_at: list[tuple[Path, int]] = []
-    monkeypatch.setattr("loopdeck.tui.screens.review.open_file", lambda app, file, line: opened_at.append((file, line)))
+    monkeypatch.setattr("loopdeck.tui.paging.open_file", lambda app, file, line: opened_at.append((file, line)))
 
     async def look():
         async with reviewing(door, "several") as (app, pilot):

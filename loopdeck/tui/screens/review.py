@@ -3,23 +3,18 @@
 Files and diffs are looked up beside the room; keys never wait for git. What wants a second look carries a word, never only a colour.
 """
 
-from pathlib import Path
-
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.timer import Timer
 from textual.widgets import Static
 
 from loopdeck.core.columns import Cell, Column, Rows, TableRow, cell
 from loopdeck.core.text import Shown
-from loopdeck.deck.decks import Deck
 from loopdeck.deck.pullrequest import has_gh
-from loopdeck.deck.review import Changed, FileDiff, Review, file_diff, review
+from loopdeck.deck.review import Changed, FileDiff, Review, file_diff
 from loopdeck.deck.snapshot import LoopRow, Snapshot
-from loopdeck.deck.unread import Unread
-from loopdeck.errors import LoopdeckError, UsageError
-from loopdeck.store.layout import RunPaths
-from loopdeck.tui.editor import open_file
 from loopdeck.tui.frame import RoomScreen
+from loopdeck.tui.paging import Paging, looked
 from loopdeck.tui.reviewing import Reviewing
 from loopdeck.tui.text import content
 from loopdeck.tui.widgets.bars import TitleBar
@@ -28,6 +23,7 @@ from loopdeck.tui.widgets.lines import LineTable
 
 _COLUMNS = (Column("", 1), Column("file", 0), Column("+", 5, "right"), Column("-", 5, "right"))
 _WIDE = 110
+_REST_S = 0.03
 _WAITING = FileDiff("", note="reading …")
 
 
@@ -37,7 +33,7 @@ class FileHead(TitleBar):
     DEFAULT_CSS = "FileHead { height: 1; background: $surface; }"
 
 
-class ReviewScreen(Reviewing, RoomScreen):
+class ReviewScreen(Reviewing, Paging, RoomScreen):
     """The files of one run, and the change of the one under the cursor."""
 
     SCOPE = "review"
@@ -59,6 +55,7 @@ class ReviewScreen(Reviewing, RoomScreen):
         self._conflicts: frozenset[str] = frozenset()
         self._seen = (row.iteration, row.status, row.unread)
         self._said = "reading …"
+        self._soon: Timer | None = None
 
     def body(self) -> ComposeResult:
         """The files, the change, and a line for what is under way."""
@@ -125,9 +122,10 @@ class ReviewScreen(Reviewing, RoomScreen):
     def reload(self) -> None:
         """Look everything up, beside the room."""
         deck, paths = self.room.deck_of(self.row), self.room.paths_of(self.row)
-        self.room.do(lambda: _looked(deck, paths), self._take)
+        self.room.do(lambda: looked(deck, paths), self.taken)
 
-    def _take(self, found: Review | str) -> None:
+    def taken(self, found: Review | str) -> None:
+        """See `Paging`."""
         if not self.up:
             return
         before, self.work = self.work, None if isinstance(found, str) else found
@@ -146,10 +144,12 @@ class ReviewScreen(Reviewing, RoomScreen):
         work = self.work
         self.files._empty = self._said
         self.files.fill(Rows(tuple(_row(one, one.path in self._conflicts) for one in work.files) if work else ()))
+        one = self.file(self.files.cursor)
+        self.query_one(FileHead).say(_head(one, one.path in self._conflicts) if one is not None else ())
 
     def _choose(self, path: str) -> None:
         """Show the change of that file, as soon as it is known."""
-        one = self._file(path)
+        one = self.file(path)
         if one is None or self.work is None:
             return
         self.query_one(FileHead).say(_head(one, one.path in self._conflicts))
@@ -157,7 +157,15 @@ class ReviewScreen(Reviewing, RoomScreen):
             self.diff.show(self._diffs[path])
             return
         self.diff.show(_WAITING)
-        deck, cargo = self.room.deck_of(self.row), self.work.cargo
+        if self._soon is not None:
+            self._soon.stop()
+        # Whoever goes down a list of files fast wants none of those on the way.
+        self._soon = self.set_timer(_REST_S, lambda: self._look_up(one))
+
+    def _look_up(self, one: Changed) -> None:
+        if self.work is None:
+            return
+        deck, cargo, path = self.room.deck_of(self.row), self.work.cargo, one.path
 
         def take(change: FileDiff) -> None:
             if self.up and self.work is not None and self.work.cargo == cargo:
@@ -179,51 +187,6 @@ class ReviewScreen(Reviewing, RoomScreen):
         else:
             self.action_editor()
 
-    # What is done
-
-    def action_next_hunk(self) -> None:
-        """On, also into the next file."""
-        if not self.diff.to_hunk(1):
-            self.action_next_file()
-
-    def action_last_hunk(self) -> None:
-        """Back, also into the file before."""
-        if not self.diff.to_hunk(-1):
-            self.action_last_file()
-
-    def action_next_file(self) -> None:
-        """The next file."""
-        self.files.action_step(1)
-
-    def action_last_file(self) -> None:
-        """The file before."""
-        self.files.action_step(-1)
-
-    def action_read(self) -> None:
-        """This file is read; on to the next that isn't."""
-        work, path = self.work, self.files.cursor
-        if work is None or not path:
-            return
-        self._mark((path,))
-        places = [one.path for one in work.files]
-        at = places.index(path) if path in places else 0
-        ahead = [one.path for one in (*work.files[at + 1 :], *work.files[:at]) if not one.read]
-        if ahead:
-            self.files.move_to(ahead[0], by_hand=True)
-
-    def action_read_all(self) -> None:
-        """All of it is read."""
-        self._mark(())
-
-    def action_editor(self) -> None:
-        """The file as the run left it, at the line under the cursor."""
-        one, line = self._file(self.files.cursor), self.diff.line
-        try:
-            if one is not None:
-                open_file(self.app, _on_disk(self.row, one.path), line.new or line.old if line is not None else 0)
-        except UsageError as error:
-            self.room.tell(str(error), "error")
-
     def progress(self, text: str) -> None:
         """See `Reviewing`."""
         self.set_class(bool(text), "busy")
@@ -238,41 +201,6 @@ class ReviewScreen(Reviewing, RoomScreen):
     def up(self) -> bool:
         """True while its widgets are there: what is looked up beside the room may come when they are gone."""
         return self.is_mounted and self.is_running and bool(self.query("#files")) and bool(self.query(CodeDiff))
-
-    @property
-    def files(self) -> LineTable:
-        """The list."""
-        return self.query_one("#files", LineTable)
-
-    @property
-    def diff(self) -> CodeDiff:
-        """The change."""
-        return self.query_one(CodeDiff)
-
-    def _file(self, path: str) -> Changed | None:
-        return next((one for one in self.work.files if one.path == path), None) if self.work is not None else None
-
-    def _mark(self, paths: tuple[str, ...]) -> None:
-        work = self.work
-        if work is None:
-            return
-        deck, run = self.room.deck_of(self.row), self.room.paths_of(self.row)
-
-        def marked() -> Review | str:
-            unread = Unread(deck)
-            unread.mark(work.cargo, paths)
-            return _looked(deck, run)
-
-        self.room.do(marked, self._take)
-        self.room.reader.poke()
-
-
-def _looked(deck: Deck, paths: RunPaths) -> Review | str:
-    """The run's work, or why there is none."""
-    try:
-        return review(deck, paths)
-    except LoopdeckError as error:
-        return error.what
 
 
 def _row(one: Changed, conflict: bool) -> TableRow:
@@ -302,14 +230,3 @@ def _head(one: Changed, conflict: bool) -> tuple[Cell, ...]:
         cells.append(cell(f"LOOK: {one.mark}  ", "warn", 300))
     cells.append(cell("read" if one.read else "unread", "good" if one.read else "info"))
     return tuple(cells)
-
-
-def _on_disk(row: LoopRow, path: str) -> Path:
-    """The file in the run's worktree. Raises UsageError if it is not there, or is a link to somewhere else."""
-    root = Path(row.worktree).resolve()
-    file = root / path
-    if not row.worktree or not file.is_file():
-        raise UsageError("the file is not in the run's worktree any more", where=path, remedy=f"`git show {row.branch}:<path>` has it.")
-    if file.resolve() != file:
-        raise UsageError("it is a link, or lies behind one, so it is not opened", where=str(file))
-    return file
