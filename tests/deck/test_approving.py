@@ -35,7 +35,8 @@ def keys(inbox: Inbox) -> list[str]:
 def test_the_oldest_question_is_first_and_runs_that_cant_answer_any_more_have_none():
     rows = (
         row("b", call(2)), row("a", call(1)), row("stopping", call(3), status="stopping"),
-        row("done", call(4), status="ended", reason="done"), row("lost", call(5), status="ended", reason="lost"), row("hung", call(6), status="hung"),
+        row("done", call(4), status="ended", reason="done"),
+        row("lost", call(5), status="ended", reason="lost"), row("hung", call(6), status="hung"),
     )  # fmt: skip
     assert [one.approval.id for one in waiting(snapshot(*rows))] == ["r-1", "r-2", "r-5", "r-6"]
 

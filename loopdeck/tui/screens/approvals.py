@@ -167,10 +167,8 @@ class ApprovalsScreen(CallList):
         why = self.guard.refusal(self.room.now(), allows=allows)
         if not why and allows and entry.waiting.expired(self.room.now()):
             why = f"it expired at {entry.waiting.approval.expires}: it can only be denied"
-        if why:
-            self.say(why)
-            return None
-        return entry.waiting
+        self.say(why)
+        return None if why else entry.waiting
 
     def _deny(self, ones: tuple[Waiting, ...]) -> None:
         first = ones[0].approval

@@ -88,10 +88,10 @@ class CallList(RoomScreen):
         """What is in front."""
         return self.inbox.entry(self.front)
 
-    def say(self, why_not: str = "") -> None:
-        """Below the call: what keeps a key from answering, or what came of it, or which key does what."""
+    def say(self, why_not: str | None = None) -> None:
+        """Below the call: what kept a key from answering (an empty text: nothing did), or what came of it, or which key does what."""
         now = self.room.now()
-        if why_not:
+        if why_not is not None:
             self._refused = (self.front, why_not, now)
         front, why, since = self._refused
         still = why if front == self.front and 0 <= now - since < _REFUSED_S else ""

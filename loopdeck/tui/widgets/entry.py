@@ -1,9 +1,11 @@
 """Where a person types or pastes: what could not be seen becomes a symbol before it is shown, since a clipboard is outside text too."""
 
+import unicodedata
+
 from rich.text import Text
 from textual.widgets import Input, TextArea
 
-from loopdeck.core.text import clean_line
+from loopdeck.core.text import MAX_MARKS, clean_line
 
 
 class Entry(Input):
@@ -21,10 +23,16 @@ class Area(TextArea):
         """The line as it is shown, as long as it is."""
         line = self.document.get_line(line_index)
         if not (line.isascii() and line.isprintable()):
-            line = "".join(one if one == "\t" else _symbol(one) for one in line)
+            line = _symbols(line)
         return Text(line, end="", no_wrap=True)
 
 
-def _symbol(character: str) -> str:
-    shown = clean_line(character)
-    return shown if len(shown) == 1 else "�"
+def _symbols(line: str) -> str:
+    """As long as `line`, so that the cursor stands where it seems to."""
+    shown = []
+    marks = 0
+    for character in line:
+        symbol = character if character == "\t" else clean_line(character)
+        marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
+        shown.append(symbol if len(symbol) == 1 and marks <= MAX_MARKS else "�")
+    return "".join(shown)
