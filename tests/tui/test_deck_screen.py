@@ -5,10 +5,11 @@ import asyncio
 import pytest
 from textual.command import CommandPalette
 
+from loopdeck.deck.finding import REST_S
 from loopdeck.store.taste import Taste
 from loopdeck.tui.app import Room
 from loopdeck.tui.lead import DEMO
-from loopdeck.tui.screens.deck import HAND_REST_S, DeckScreen
+from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.help import HelpScreen
 from loopdeck.tui.theme import STYLES
 from loopdeck.tui.widgets.lines import LineTable
@@ -75,7 +76,7 @@ def test_rows_do_not_move_under_a_hand_that_is_moving(tmp_path, monkeypatch):
             still.show(three, two, one)
             await until(pilot, lambda: app.snapshot.number == still.number)
             assert order(app) == ["one", "two", "three"]
-            clock[0] += HAND_REST_S + 0.1
+            clock[0] += REST_S + 0.1
             still.show(three, two, one)
             await until(pilot, lambda: order(app) == ["three", "two", "one"])
             assert table(app).cursor == two.key
