@@ -15,7 +15,6 @@ from loopdeck.cli import firstpaint, here, out
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.store.files import make_dir, write_atomic
-from loopdeck.store.taste import read_taste, taste_file
 
 if TYPE_CHECKING:
     from loopdeck.tui.app import Room
@@ -67,6 +66,8 @@ def _paint_on_the_terminal() -> None:
 
 def _dress(room: "Room") -> None:
     """The operator's own keys and theme, if there is a file of them. Raises UsageError."""
+    from loopdeck.store.taste import read_taste, taste_file
+
     if taste_file(os.environ).exists():
         from loopdeck.tui.actions import ids
 

@@ -20,10 +20,10 @@ from loopdeck.deck.lookout import CONTENTS, GROWS, LET_GO, Lookout
 from loopdeck.deck.loopfiles import Caps, LoopFiles
 from loopdeck.deck.rows import Known, idle_row, same
 from loopdeck.deck.snapshot import DeckFacts, LoopRow
+from loopdeck.deck.tending import supervisor
 from loopdeck.errors import LoopdeckError
 from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import RunPaths
-from loopdeck.store.locks import is_locked
 
 FILES_S = 10.0
 """How often the operator's own files are looked at."""
@@ -71,7 +71,7 @@ class Gathering:
         if closely:
             self._looked_at = now
             self._plan()
-        self._supervised = self.chores.attempt("supervisor", lambda: is_locked(self.deck.home.supervisor))
+        self._supervised = supervisor(self.deck.home).awake
         return changed
 
     def refresh(self, one: Followed, now: float, *, look: bool = False) -> bool:

@@ -3,7 +3,8 @@
     python -m tests.kit.load REPO HOME_BASE LOOPS BUSY EVENTS_A_SECOND
 
 It says `ready` on its standard output once every run is there, and goes on until its standard input is closed. Lines on the standard
-input are orders: `ask LOOP` lets that loop's run want an approval, and is answered by the moment at which that was written.
+input are orders: `ask LOOP` lets that loop's run want an approval, `begin LOOP N` lets it begin its iteration N, and each is answered
+by the moment at which that was written.
 """
 
 import os
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
 
+from loopdeck.core import events as ev
 from loopdeck.deck.decks import Deck
 from tests.kit.written import WrittenRun
 
@@ -29,9 +31,16 @@ class Load:
 
     def ask(self, loop: str) -> float:
         """Let a run ask for an approval; the moment it was in the journal, on the monotonic clock of all processes."""
+        return self._order(f"ask {loop}")
+
+    def begin(self, loop: str, iteration: int) -> float:
+        """Let a run begin that iteration; the moment as for `ask`."""
+        return self._order(f"begin {loop} {iteration}")
+
+    def _order(self, order: str) -> float:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"ask {loop}\n")
+        self._process.stdin.write(f"{order}\n")
         self._process.stdin.flush()
         return float(self._process.stdout.readline())
 
@@ -90,9 +99,12 @@ def main(words: list[str]) -> None:
 def _obey(runs: Mapping[str, WrittenRun], order: str) -> bool:
     if not order:
         return False
-    verb, loop = order.split()
-    assert verb == "ask"
-    runs[loop].ask(f"a-{runs[loop].iteration}", f"git push origin {loop}")
+    verb, loop, *more = order.split()
+    if verb == "ask":
+        runs[loop].ask(f"a-{runs[loop].iteration}", f"git push origin {loop}")
+    else:
+        assert verb == "begin"
+        runs[loop].tell(ev.IterationStarted(int(more[0]), "ab" * 32))
     sys.stdout.write(f"{time.monotonic()}\n")
     sys.stdout.flush()
     return True

@@ -18,8 +18,9 @@ from loopdeck.core.run import Approval
 from loopdeck.core.text import clean_line
 from loopdeck.deck.approving import Guard
 from loopdeck.tui.text import content
+from loopdeck.tui.widgets.area import Area
 from loopdeck.tui.widgets.block import Block
-from loopdeck.tui.widgets.entry import Area, Entry
+from loopdeck.tui.widgets.entry import Entry
 from loopdeck.tui.widgets.pages import Line, Pages, wrapped
 
 LONGEST = 100_000
@@ -193,9 +194,7 @@ class RuleFor(ModalScreen[str | None]):
 
     def _judge(self, text: str) -> None:
         wrong = self._check(text.strip()) if text.strip() else "A rule is a tool's name, or tool(pattern): bash(git push)."
-        self.query_one("#said", Static).update(
-            content(wrong or "It covers this call. enter approves it, and all that it covers.")
-        )
+        self.query_one("#said", Static).update(content(wrong or "It covers this call. enter approves it, and all that it covers."))
 
 
 def command_of(tool: str, arguments: str) -> str | None:

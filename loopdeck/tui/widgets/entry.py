@@ -1,11 +1,11 @@
-"""Where a person types or pastes: what could not be seen becomes a symbol before it is shown, since a clipboard is outside text too."""
+"""Where a person types or pastes: what could not be seen becomes a symbol before it is shown, since a clipboard is outside text too.
 
-import unicodedata
+Several lines are `Area`'s, apart because what it takes is loaded when somebody writes so much.
+"""
 
-from rich.text import Text
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
-from loopdeck.core.text import MAX_MARKS, clean_line
+from loopdeck.core.text import clean_line
 
 
 class Entry(Input):
@@ -14,25 +14,3 @@ class Entry(Input):
     def replace(self, text: str, start: int, end: int) -> None:
         """Put `text` there, as it can be seen."""
         super().replace(clean_line(text, len(text) + 40), start, end)
-
-
-class Area(TextArea):
-    """Several lines. The text stays what was pasted; on the screen a symbol stands for each character that could not be seen."""
-
-    def get_line(self, line_index: int) -> Text:
-        """The line as it is shown, as long as it is."""
-        line = self.document.get_line(line_index)
-        if not (line.isascii() and line.isprintable()):
-            line = _symbols(line)
-        return Text(line, end="", no_wrap=True)
-
-
-def _symbols(line: str) -> str:
-    """As long as `line`, so that the cursor stands where it seems to."""
-    shown = []
-    marks = 0
-    for character in line:
-        symbol = character if character == "\t" else clean_line(character)
-        marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
-        shown.append(symbol if len(symbol) == 1 and marks <= MAX_MARKS else "�")
-    return "".join(shown)
