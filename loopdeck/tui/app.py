@@ -7,26 +7,24 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from loopdeck.core.commands import Command
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.snapshot import NOTHING, LoopRow, Snapshot, Watcher
-from loopdeck.errors import LoopdeckError
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.taste import Taste
 from loopdeck.tui.actions import actions
+from loopdeck.tui.errands import Errands
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.lastframe import LastFrame
 from loopdeck.tui.lead import Lead
 from loopdeck.tui.notices import Ringer
 from loopdeck.tui.screens.deck import DeckScreen
-from loopdeck.tui.text import line
 from loopdeck.tui.theme import LINES_CSS, SMALL_CSS, THEMES
 
 PLACES = {
@@ -36,13 +34,11 @@ PLACES = {
     "harness": ("harness", "HarnessScreen"),
 }  # fmt: skip
 """The module and class of each place's screen. Those about one run take its row."""
-T = TypeVar("T")
 Make = Callable[[Callable[[Snapshot], None]], Watcher]
 """Makes the reader, given where its snapshots go."""
-_NOTICE_S = 6.0
 
 
-class Room(App[None]):
+class Room(Errands):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
@@ -57,15 +53,10 @@ class Room(App[None]):
             self.snapshot = snapshot
             super().__init__()
 
-    class Done(Message):
-        """Work beside the room has come to its end; `then` is called with it on the UI thread."""
-
-        def __init__(self, then: Callable[[], None]) -> None:
-            self.then = then
-            super().__init__()
-
     def __init__(self, decks: tuple[Deck, ...], watcher: Make, *, by: str, lead: Lead | None = None) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-tall")]
         self.decks = decks
         self.by = by
         self.lead = lead
@@ -117,11 +108,6 @@ class Room(App[None]):
                 break
         self.reader.taken()
 
-    def on_room_done(self, message: Done) -> None:
-        """The end of some work beside."""
-        if self.is_running:
-            message.then()
-
     def wear(self, taste: Taste) -> None:
         """The operator's own keys and theme."""
         self.set_keymap(taste.keys)
@@ -146,37 +132,6 @@ class Room(App[None]):
     def paths_of(self, row: LoopRow) -> RunPaths:
         """Where the files of a row's run are."""
         return self.deck_of(row).home.run_dir(row.loop, row.run)
-
-    def send(self, row: LoopRow, command: Command, said: str, name: str = "") -> None:
-        """Put a command into the run's inbox and say so; if `name` was taken, say that somebody else was first."""
-        deck, paths = self.deck_of(row), self.paths_of(row)
-
-        def sent(taken: str) -> None:
-            self.tell(said if taken else "somebody else has just answered it", "information" if taken else "warning")
-            self.reader.poke()
-
-        self.do(lambda: deck.send(paths, command, name), sent)
-
-    def do(self, work: Callable[[], T], done: Callable[[T], None] | None = None) -> None:
-        """Run `work` in a thread, then `done` with its result on the UI thread; a designed error becomes a notice."""
-
-        def job() -> None:
-            try:
-                result = work()
-            except LoopdeckError as error:
-                said = str(error)
-                self.post_message(self.Done(lambda: self.tell(said, "error")))
-                return
-            if done is not None:
-                then = done
-                self.post_message(self.Done(lambda: then(result)))
-
-        self.run_worker(job, thread=True, exclusive=False, group="beside", exit_on_error=True)
-
-    def tell(self, text: str, kind: str = "information") -> None:
-        """A notice: what was done, or why not. Never a question."""
-        severity: Any = kind
-        self.notify(str(line(text, 600)), severity=severity, timeout=_NOTICE_S, markup=False)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: what can be done on the screen it was opened on, and the themes."""

@@ -25,8 +25,6 @@ class RoomScreen(Screen[None]):
 
     SCOPE: ClassVar[str] = "help"
     AUTO_FOCUS: ClassVar[str | None] = "LineTable"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (12, "-tall")]
 
     def __init_subclass__(cls, **options: object) -> None:
         """The keys of a screen are those the registry has for its scope."""

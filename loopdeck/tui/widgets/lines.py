@@ -6,7 +6,6 @@ ten times a second cost a tenth of what Textual's own table costs, which is why 
 
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -78,15 +77,15 @@ class LineTable(Painted, ScrollView, can_focus=True):
         """The place of the cursor, from 0."""
         return self._at
 
-    def show_as(self, columns: tuple[Column, ...], empty: str) -> None:
-        """Other columns from now on, and other words where there are no rows; the rows are those of the next `fill`."""
-        if (columns, empty) != (self.columns, self._empty):
-            self.columns, self._empty = columns, empty
+    def fill(self, source: Source, *, columns: tuple[Column, ...] = (), empty: str = "") -> None:
+        """Show these rows; the cursor stays on its key, or, if that is gone, at its place.
+
+        `columns` and `empty`, the words where there are no rows, take the place of those there were.
+        """
+        if (columns and columns != self.columns) or (empty and empty != self._empty):
+            self.columns, self._empty = columns or self.columns, empty or self._empty
             self._strips.clear()
             self.refresh()
-
-    def fill(self, source: Source) -> None:
-        """Show these rows; the cursor stays on its key, or, if that is gone, at its place."""
         old, self.source = self.source, source
         place = source.index(self.cursor) if self.cursor else None
         moved = place is None
@@ -121,7 +120,11 @@ class LineTable(Painted, ScrollView, can_focus=True):
         kept = self._strips.get((at, width, kind))
         if kept is not None and kept[0] is row:
             return kept[1]
-        strip = self.table_strip(row, self.columns, fit(self.columns, width), width, self._base(row, kind))
+        base = self.rich_style
+        for name in (row.style, kind):
+            if name not in ("plain", ""):
+                base += self.named_style(name)
+        strip = self.table_strip(row, self.columns, fit(self.columns, width), width, base)
         self._strips[at, width, kind] = (row, strip)
         return strip
 
@@ -166,12 +169,6 @@ class LineTable(Painted, ScrollView, can_focus=True):
         """Another theme: every strip is made anew."""
         super().notify_style_update()
         self._strips.clear()
-
-    def _base(self, row: TableRow, kind: str) -> Style:
-        base = self.rich_style
-        if row.style != "plain":
-            base += self.named_style(row.style)
-        return base + self.named_style(kind) if kind else base
 
     def _go(self, at: int, *, by_hand: bool = True) -> None:
         if not self.source.count():
