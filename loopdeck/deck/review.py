@@ -51,11 +51,15 @@ class Changed(Struct, frozen=True):
 
 
 class Review(Struct, frozen=True, eq=False):
-    """What the run `cargo` is of changed, `files` in git's order. `moved`: somebody has committed to its branch since it ended."""
+    """What the run `cargo` is of changed, `files` in git's order. `moved`: somebody has committed to its branch since it ended.
+
+    `merged`: a branch of the operator's has it.
+    """
 
     cargo: Cargo
     files: tuple[Changed, ...]
     moved: bool = False
+    merged: bool = False
 
     @property
     def unread(self) -> tuple[Changed, ...]:
@@ -111,7 +115,8 @@ def review(deck: Deck, paths: RunPaths, unread: Unread | None = None) -> Review:
     left = {one.path for one in counts.unread_of(cargo)}
     protect = protected(paths)
     files = tuple(_changed(each, protect, each.path not in left) for each in diffs.changed(deck.repo, cargo.base, cargo.tip))
-    return Review(cargo, files, moved=bool(cargo.commit) and cargo.commit != cargo.tip)
+    moved = bool(cargo.commit) and cargo.commit != cargo.tip
+    return Review(cargo, files, moved, merged=cargo.tip in diffs.merged(deck.repo, (cargo.tip,)))
 
 
 def protected(paths: RunPaths) -> tuple[str, ...]:
@@ -168,7 +173,9 @@ def file_diff(deck: Deck, cargo: Cargo, one: Changed) -> FileDiff:
     patch = diffs.patch(deck.repo, cargo.base, cargo.tip, limit_bytes=MOST_BYTES, path=one.path)
     lines = tuple(parsed(patch.text))
     hunks = tuple(at for at, line in enumerate(lines) if line.sign == "@")
-    return FileDiff(one.path, language(one.path), lines, hunks, f"cut after {MOST_BYTES >> 20} MiB: `{shorter}` has it all" if patch.cut else "")
+    return FileDiff(
+        one.path, language(one.path), lines, hunks, f"cut after {MOST_BYTES >> 20} MiB: `{shorter}` has it all" if patch.cut else ""
+    )
 
 
 def parsed(patch: str) -> Iterator[Line]:

@@ -256,8 +256,8 @@ def test_merging_asks_checks_and_tells(door):
             assert git(door.repo, "rev-parse", "HEAD") != before
             assert any("merged into main as" in one for one in notices(app))
             assert (door.repo / "small.txt").read_text("utf-8") == "small\n"
-            await pilot.press("m")
-            await until(pilot, lambda: any("merged into main already" in one for one in notices(app)))
+            await showing(app, pilot, "unread   merged")
+            assert screen(app).check_action("merge", ()) is False
 
     asyncio.run(look())
 

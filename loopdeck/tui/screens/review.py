@@ -74,10 +74,11 @@ class ReviewScreen(Reviewing, Paging, RoomScreen):
         added, removed = sum(one.added for one in work.files), sum(one.removed for one in work.files)
         left = sum(one.lines for one in work.unread)
         unread = f"{left:,} lines in {len(work.unread)} files unread" if work.unread else "all read"
+        merged = "   merged" if work.merged else ""
         if self.size.width < _WIDE:
-            return f"review {row.loop}   {len(work.files)} files   {unread}"
+            return f"review {row.loop}{merged}   {len(work.files)} files   {unread}"
         moved = "   the branch has moved since it ended" if work.moved else ""
-        return f"review {row.loop} {row.run}   {len(work.files)} files +{added} -{removed}   {unread}{moved}"
+        return f"review {row.loop} {row.run}   {len(work.files)} files +{added} -{removed}   {unread}{merged}{moved}"
 
     def on_mount(self) -> None:
         """Begin to read."""
@@ -105,7 +106,7 @@ class ReviewScreen(Reviewing, Paging, RoomScreen):
         ended = self.row.status == "ended" and not self.row.live and not self.under_way
         match action:
             case "merge":
-                return ended and self.work is not None
+                return ended and self.work is not None and not self.work.merged
             case "discard":
                 return ended
             case "propose":
