@@ -10,8 +10,9 @@ from msgspec import Struct, structs
 
 from loopdeck.core.columns import Cell, Column, TableRow, cell
 from loopdeck.core.ledger import NOTHING, Line, Statement, Total, added, gathered, receipts
-from loopdeck.core.worth import Worth, reached_in
+from loopdeck.core.worth import Worth, reached_in, worth
 from loopdeck.deck.board import age, count, money
+from loopdeck.deck.money import Ledger
 from loopdeck.deck.snapshot import LoopRow
 
 View = Literal["loop", "role", "model", "day"]
@@ -80,10 +81,45 @@ def sums(sources: Sequence[Source], view: View) -> Mapping[str, Total]:
     return dict(sorted(made.items(), key=lambda one: (-one[1].cost, one[0])))
 
 
-def only(source: Source, view: View, name: str) -> Source:
-    """The source with only those lines that belong to the row `name` of a view."""
-    kept = tuple(line for line in source.statement.lines if _KEYS[view](source, line) == name)
-    return structs.replace(source, statement=structs.replace(source.statement, lines=kept))
+class Spent(Struct, frozen=True):
+    """All that was spent, and by deck the ids of runs that were merged (None if that is not known)."""
+
+    sources: tuple[Source, ...] = ()
+    merged: tuple[frozenset[str] | None, ...] = ()
+
+    def chosen(self, row: str) -> tuple[Source, ...]:
+        """The runs of the loop that a row of sums by loop is of; all of them for the total."""
+        return tuple(one for one in self.sources if row in (TOTAL, f"={one.loop}"))
+
+    def part(self, view: View, row: str) -> tuple[Source, ...]:
+        """All runs with only those lines that a row of a view is the sum of."""
+        key = _KEYS[view]
+        cut = (_cut(one, tuple(line for line in one.statement.lines if row in (TOTAL, f"={key(one, line)}"))) for one in self.sources)
+        return tuple(one for one in cut if one.statement.lines)
+
+
+def _cut(source: Source, lines: tuple[Line, ...]) -> Source:
+    return structs.replace(source, statement=structs.replace(source.statement, lines=lines))
+
+
+def spent(ledgers: Sequence[Ledger], names: Sequence[str]) -> Spent:
+    """The ledgers of several decks as one; `names` are put before their loops if there are several."""
+    several = len(ledgers) > 1
+    sources = tuple(Source(at, names[at] if several else "", one) for at, ledger in enumerate(ledgers) for one in ledger.statements)
+    return Spent(sources, tuple(ledger.merged for ledger in ledgers))
+
+
+def words(of: Spent, view: View, row: str, rows: Sequence[LoopRow]) -> tuple[tuple[Cell, ...], ...]:
+    """The four lines between the tables: what the loop's money bought, or of what the row is; `rows` are the room's."""
+    live = [one for one in rows if one.live]
+    chosen = of.chosen(row)
+    if view != "loop" or row == TOTAL or not chosen:
+        about = "all loops" if row == TOTAL or view == "loop" else f"{row.removeprefix('=')}, by loop"
+        return (cell(about, "strong"),), (cell(""),), (cell(""),), forecast(live)
+    first = chosen[0]
+    loop = first.statement.loop
+    made = worth(loop, [one.statement for one in chosen], of.merged[first.deck])
+    return worth_lines(made, [one for one in live if (one.deck, one.loop) == (first.deck, loop)])
 
 
 def sum_rows(of: Mapping[str, Total]) -> tuple[TableRow, ...]:

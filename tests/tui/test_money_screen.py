@@ -88,15 +88,13 @@ def test_views_are_turned_by_keys_and_by_the_mouse_and_have_one_total(deck):
             screen = await opened_at_money(app, pilot)
             total = column(screen.table, "cost")[-1]
             seen = []
-            for key in ("v", "right", "4", "2", "3", "1", "left", "V"):
+            for key in ("v", "right", "v", "V", "left"):
                 await pilot.press(key)
                 await until(pilot, lambda: column(screen.table, "cost")[-1] == total)
                 seen.append(names(screen.table)[0])
-            assert seen[0] == seen[3] == "makers"
-            assert seen[1] == seen[4] == "claude-sonnet-4-5"
-            assert seen[2] == seen[6]
-            assert seen[6].startswith("20")
-            assert seen[7] == "claude-sonnet-4-5"
+            assert seen[0] == seen[4] == "makers"
+            assert seen[1] == seen[3] == "claude-sonnet-4-5"
+            assert seen[2].startswith("20")
             below = screen.query_one("#receipts", LineTable)
             assert sorted(names(below)) == ["fixer", "judged", "never", "total"]
             assert column(below, "cost")[-1] == column(screen.table, "cost")[0]

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 
 from loopdeck.agents import prices
-from loopdeck.core.columns import Rows, cell
-from loopdeck.core.worth import worth
+from loopdeck.core.columns import Rows
 from loopdeck.deck.money import Books, Ledger
-from loopdeck.deck.moneyboard import RECEIPTS, SUMS, TOTAL, VIEWS, Source, forecast, only, receipt_rows, sum_rows, sums, worth_lines
+from loopdeck.deck.moneyboard import RECEIPTS, SUMS, TOTAL, VIEWS, Spent, receipt_rows, spent, sum_rows, sums, words
 from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.store.shelf import FileShelf
 from loopdeck.tui.beside import Beside
@@ -40,7 +39,7 @@ class MoneyScreen(RoomScreen):
         super().__init__()
         self._view = 0
         self._ledgers: tuple[Ledger, ...] = ()
-        self._sources: tuple[Source, ...] = ()
+        self._spent = Spent()
         self._books: tuple[Books, ...] = ()
         self._beside: Beside[tuple[Ledger, ...]] | None = None
         self._read_at = 0.0
@@ -74,7 +73,7 @@ class MoneyScreen(RoomScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A loop can be opened where one is under the cursor."""
-        return self._row() is not None if action == "open" else super().check_action(action, parameters)
+        return self.subject() is not None if action == "open" else super().check_action(action, parameters)
 
     @property
     def table(self) -> LineTable:
@@ -84,75 +83,39 @@ class MoneyScreen(RoomScreen):
     # What is painted
 
     def _looked(self, ledgers: tuple[Ledger, ...]) -> None:
-        if not self.is_attached:
-            return
-        self._ledgers = ledgers
-        several = len(ledgers) > 1
-        self._sources = tuple(
-            Source(number, self.room.decks[number].name if several else "", one)
-            for number, ledger in enumerate(ledgers)
-            for one in ledger.statements
-        )
-        self._paint()
-        self.take(self.room.snapshot)
+        if self.is_attached:
+            self._ledgers = ledgers
+            self._spent = spent(ledgers, [deck.name for deck in self.room.decks])
+            self._paint()
+            self.take(self.room.snapshot)
 
     def _paint(self) -> None:
-        rows = sum_rows(sums(self._sources, VIEWS[self._view]))
-        self.table.show_as(SUMS, _EMPTY)
-        self.table.fill(Rows(rows))
+        self.table.fill(Rows(sum_rows(sums(self._spent.sources, VIEWS[self._view]))), empty=_EMPTY)
         self._paint_below()
 
     def _paint_below(self) -> None:
         """The receipts of the loop under the cursor; of a role, model or day, the loops that it is made of."""
-        receipts = self.query_one("#receipts", LineTable)
-        by_loop = VIEWS[self._view] == "loop"
-        receipts.show_as(RECEIPTS if by_loop else SUMS, _NO_RECEIPT if self._sources else "")
-        if by_loop:
-            receipts.fill(Rows(receipt_rows(one.statement for one in self._chosen())))
+        view, row = VIEWS[self._view], self.table.cursor
+        empty = _NO_RECEIPT if self._spent.sources else " "
+        if view == "loop":
+            found = receipt_rows(one.statement for one in self._spent.chosen(row))
         else:
-            receipts.fill(Rows(sum_rows(sums(self._part(), "loop"))))
+            found = sum_rows(sums(self._spent.part(view, row), "loop"))
+        self.query_one("#receipts", LineTable).fill(Rows(found), columns=RECEIPTS if view == "loop" else SUMS, empty=empty)
         self._paint_worth()
         self.refresh_bindings()
 
     def _paint_worth(self) -> None:
-        block = self.query_one("#worth", Block)
-        chosen = self._chosen()
-        live = [row for row in self.room.snapshot.rows if row.live]
-        if VIEWS[self._view] != "loop" or not chosen or self._under == TOTAL:
-            words = "all loops" if VIEWS[self._view] == "loop" else f"{self._under}, by loop"
-            block.say(((cell(words, "strong"),), (cell(""),), (cell(""),), forecast(live)))
-            return
-        first = chosen[0]
-        merged = self._ledgers[first.deck].merged
-        made = worth(first.statement.loop, [one.statement for one in chosen], merged)
-        mine = [row for row in live if (row.deck, row.loop) == (first.deck, first.statement.loop)]
-        block.say(worth_lines(made, mine))
+        self.query_one("#worth", Block).say(words(self._spent, VIEWS[self._view], self.table.cursor, self.room.snapshot.rows))
 
-    @property
-    def _under(self) -> str:
-        return self.table.cursor.removeprefix("=")
-
-    def _chosen(self) -> Sequence[Source]:
-        """The runs of the loop under the cursor, or all of them."""
-        if self.table.cursor == TOTAL:
-            return self._sources
-        return [one for one in self._sources if one.loop == self._under]
-
-    def _part(self) -> Sequence[Source]:
-        """All runs with only those lines that the row under the cursor is the sum of."""
-        view, name = VIEWS[self._view], self._under
-        if self.table.cursor == TOTAL:
-            return self._sources
-        cut = (only(one, view, name) for one in self._sources)
-        return [one for one in cut if one.statement.lines]
-
-    def _row(self) -> LoopRow | None:
+    def subject(self) -> LoopRow | None:
         """The newest run of the loop under the cursor, as the room knows it."""
-        chosen = self._chosen() if VIEWS[self._view] == "loop" and self.table.cursor != TOTAL else ()
+        row = self.table.cursor
+        chosen = self._spent.chosen(row) if VIEWS[self._view] == "loop" and row != TOTAL else ()
         if not chosen:
             return None
-        mine = (row for row in self.room.snapshot.rows if (row.deck, row.loop) == (chosen[0].deck, chosen[0].statement.loop))
-        return max(mine, key=lambda row: row.run, default=None)
+        mine = (one for one in self.room.snapshot.rows if (one.deck, one.loop) == (chosen[0].deck, chosen[0].statement.loop))
+        return max(mine, key=lambda one: one.run, default=None)
 
     # What the keys and the mouse do
 
@@ -172,7 +135,7 @@ class MoneyScreen(RoomScreen):
 
     def action_open(self) -> None:
         """Down into the loop."""
-        row = self._row()
+        row = self.subject()
         if row is not None:
             self.room.down("loop", row)
 
@@ -183,22 +146,6 @@ class MoneyScreen(RoomScreen):
     def action_turn_back(self) -> None:
         """The one before."""
         self._turn_to((self._view - 1) % len(VIEWS))
-
-    def action_by_loop(self) -> None:
-        """By loop."""
-        self._turn_to(0)
-
-    def action_by_role(self) -> None:
-        """By role."""
-        self._turn_to(1)
-
-    def action_by_model(self) -> None:
-        """By model."""
-        self._turn_to(2)
-
-    def action_by_day(self) -> None:
-        """By day."""
-        self._turn_to(3)
 
     def _turn_to(self, view: int) -> None:
         self._view = view
