@@ -145,6 +145,7 @@ def asked(*_):
     print("asked", flush=True)
     time.sleep(0.1)
     sys.exit()
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.signal(signal.SIGTERM, asked)
 print("ready", flush=True)
 time.sleep(60)
@@ -157,7 +158,9 @@ time.sleep(60)
 
 def test_who_ignores_term_is_killed_after_the_grace(make, tmp_path):
     command = python(
-        "import signal, time; signal.signal(15, signal.SIG_IGN); print('in', flush=True); time.sleep(60)", tmp_path, timeout_s=0.7
+        "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (2, 15)]; print('in', flush=True); time.sleep(60)",
+        tmp_path,
+        timeout_s=0.7,
     )
     finished = asyncio.run(make(tmp_path, grace_s=0.3).run(command))
     assert finished.output == b"in\n"

@@ -1,6 +1,14 @@
-"""Sixty ways out, tried for real. None may work from within a sandbox; most must work without, or they would prove nothing."""
+"""Sixty ways out, tried for real, as root and as an ordinary user.
+
+None may work from within a sandbox; most must work without, or they would prove nothing.
+"""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -82,3 +90,16 @@ def test_without_walls_it_does(attack, open_to_all, monkeypatch):
     if attack.anywhere:
         assert attack.worked(open_to_all, finished), f"{attack.name} proves nothing: it fails without a sandbox too\n{finished}"
     assert family.members(family.Mark(run)) == {}
+
+
+@walled
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root already has tried as an ordinary user")
+def test_nor_for_somebody_who_is_not_root():
+    with tempfile.TemporaryDirectory() as base:
+        Path(base).chmod(0o755)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.sandbox.as_user", f"{base}/theirs", bwrap()],
+            cwd=Path(__file__).parents[2], capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        assert json.loads(done.stdout) == []

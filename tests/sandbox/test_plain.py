@@ -85,6 +85,7 @@ def fled(folder, *, session=True, env=True, ignore=False, fork=2):
         if session:
             os.setsid()
     if ignore:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -96,7 +97,7 @@ WAYS = {
     "a session of its own": "fork=1",
     "forked twice": "fork=2",
     "forked twice in the same session": "fork=2, session=False",
-    "deaf to TERM": "ignore=True",
+    "deaf to INT and TERM": "ignore=True",
     "forked thrice": "fork=3",
 }
 WAYS_ON_LINUX = {"without environment": "env=False", "without anything": "env=False, ignore=True, fork=3"}
