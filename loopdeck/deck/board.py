@@ -129,9 +129,14 @@ def age(seconds: float) -> str:
 def headline(snapshot: Snapshot, width: int = 120) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
     """The title line: whose deck and how many loops are in which state; then spend, its rate and when a cap is reached, what waits.
 
-    Where the line is short, states are told by their glyphs alone, and what is least urgent is left out.
+    Where the line is too short for that, states are told by their glyphs alone, and what is least urgent is left out.
     """
-    narrow = width < 110
+    wide = _headline(snapshot, narrow=False)
+    fits = sum(len(one.text) for side in wide for one in side) + 4 <= width
+    return wide if fits else _headline(snapshot, narrow=True)
+
+
+def _headline(snapshot: Snapshot, *, narrow: bool) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
     names = ", ".join(one.name for one in snapshot.decks) or "loopdeck"
     left = [cell(names, "strong", 60)]
     for word, glyph, style, number in _counts(snapshot.rows):
