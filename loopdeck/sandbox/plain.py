@@ -1,9 +1,9 @@
 """The plain door: runs a command as it is, confines nothing, and still leaves nothing behind.
 
 A command gets a session of its own, exactly the environment it was given plus its marks, and /dev/null or bytes to read. However it
-ends (by itself, by the clock, by cancellation), all that carries its marks is ended with it: asked, given `grace_s` seconds, killed,
-and looked for again until there is none. Its first process is reaped last, so that its number, which is its group's, can't pass
-on to somebody else in between.
+ends (by itself, by the clock, by cancellation), all that carries its marks is ended with it: asked (INT), told (TERM), killed after
+`grace_s` seconds, and looked for again until there is none. Its first process is reaped last, so that its number, which is its
+group's, can't pass on to somebody else in between.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
@@ -22,15 +23,16 @@ from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.port import Command, Finished
 from loopdeck.sandbox.waiting import not_started, pidfd, undisturbed
 
-GRACE_S = 1.0
-"""Seconds between TERM and KILL: little enough that whoever ends a run sees it over within two."""
+GRACE_S = 1.6
+"""Seconds between INT and KILL, with TERM half way: of the two within which whoever ends a run sees it over, the rest is for KILL and
+for seeing that nobody is left."""
 _STUBBORN_S = 10.0
 _LOOKED_AT_EVERY_S = 1.0
 _subreaper = family.Subreaper()
 
 
 class PlainDoor:
-    """Runs commands unconfined. `marker` names the run in the environment of each; `grace_s` lies between TERM and KILL."""
+    """Runs commands unconfined. `marker` names the run in the environment of each; `grace_s` lies between INT and KILL."""
 
     name = "plain"
     confines = False
@@ -38,6 +40,7 @@ class PlainDoor:
     def __init__(self, marker: str, *, grace_s: float = GRACE_S) -> None:
         self._marker = marker
         self._grace_s = grace_s
+        self.ended = 0
 
     def hurry(self) -> None:
         """See the port."""
@@ -53,8 +56,15 @@ class PlainDoor:
             try:
                 await running.exit_or_timeout()
             finally:
-                await undisturbed(running.end(self._grace_s))
+                await undisturbed(self._end(running))
             return running.finished()
+
+    async def _end(self, running: "_Running") -> None:
+        try:
+            # Whoever waits may lose patience meanwhile, so the grace is asked for again and again.
+            await running.end(lambda: self._grace_s)
+        finally:
+            self.ended += len(running.struck)
 
 
 def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
@@ -97,6 +107,7 @@ class _Running:
         self._outlet = Outlet(self._process.stdout.fileno(), command.output_limit, on_output, self._failed)
         root = family.process(self._process.pid)
         self._known: dict[int, family.Process] = {root.pid: root} if root else {}
+        self.struck: set[int] = set()
         self._handle = pidfd(self._process.pid)
         if self._handle >= 0:
             self._loop.add_reader(self._handle, self._gone)
@@ -132,7 +143,7 @@ class _Running:
             if one is not None and one.dead and pid != self._process.pid and self._mark.on(pid):
                 family.reap(pid)
 
-    async def end(self, grace_s: float) -> None:
+    async def end(self, grace_s: Callable[[], float]) -> None:
         """End whatever is left, read the last of the output, take the status, let go of everything."""
         try:
             if not (self._over() and self._childless()):
@@ -156,11 +167,14 @@ class _Running:
         children = family.children() if _subreaper.works else None
         return children is not None and not any(self._mark.on(pid) for pid in children if pid != self._process.pid)
 
-    async def _end_all(self, grace_s: float) -> None:
-        found = family.members(self._mark, self._known.values())
-        self._known = {pid: one for pid, one in found.items() if not one.dead}
-        if self._known:
-            self._signal(signal.SIGTERM)
+    async def _end_all(self, grace_s: Callable[[], float]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Anew each time: what was asked to end may have started something else instead.
+            found = family.members(self._mark, self._known.values())
+            self._known = {pid: one for pid, one in found.items() if not one.dead}
+            if not self._known or grace_s() <= 0:
+                break
+            self._signal(number)
             await self._until_gone(grace_s)
         hunt = Hunt(self._mark, self._known, self._process.pid)
         until = time.monotonic() + _STUBBORN_S
@@ -169,6 +183,7 @@ class _Running:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             if hunt.over():
+                self.struck |= hunt.ended
                 return
             if time.monotonic() > until:
                 left = ", ".join(map(str, hunt.left))
@@ -176,16 +191,18 @@ class _Running:
             await asyncio.sleep(0.001)
 
     def _signal(self, number: signal.Signals) -> None:
+        self.struck |= self._known.keys()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
         for one in self._known.values():
             if not family.in_group(one.pid, self._process.pid):
                 family.send(one, number)
 
-    async def _until_gone(self, grace_s: float) -> None:
-        until = time.monotonic() + grace_s
+    async def _until_gone(self, grace_s: Callable[[], float]) -> None:
+        """Give those who are known half of the grace to be gone."""
+        begun = time.monotonic()
         pause = 0.001
-        while time.monotonic() < until:
+        while time.monotonic() < begun + grace_s() / 2:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.05)
             now = [family.process(pid) for pid in self._known]
