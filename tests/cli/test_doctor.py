@@ -4,11 +4,14 @@ import json
 import os
 import stat
 
+import pytest
+
 from tests.cli.loops import fixer
 
 KEY = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789"
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_it_says_what_is_there(front):
     door = front({**fixer(), ".loopdeck/loops/bad/loop.toml": 'goal = "x"\n'})
     said = door.ok("doctor", "--json").json

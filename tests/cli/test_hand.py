@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.loops import fixer, loop, turn, waiting, write
 
+pytestmark = pytest.mark.usefixtures("without_walls")
+
 
 def asking(name="asking", command="touch asked"):
     return loop(name, [turn("a", ("bash", {"command": command})), turn("d")], checks=[{"name": "asked", "run": "test -f asked"}])

@@ -4,6 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.loops import fixer, turn, waiting
 from tests.cli.loops import loop as looped
 
@@ -149,6 +151,7 @@ def test_visual_wins_over_editor(front, inside):
     assert "+by visual" in inside(door, "state", "fixer", "--edit").out
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_an_edit_during_a_run_is_read_by_its_next_iteration(front):
     ask, read = ("bash", {"command": "true"}), ("read_file", {"path": ".loop/STATE.md"})
     turns = [turn("One.", ask), turn("Done."), turn("Two.", read, iteration=2), turn("Done.")]

@@ -16,6 +16,7 @@ THERE = [{"name": "there", "run": "test -f x"}]
 OPEN = {"allow": ["bash"]}
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_a_loop_file_that_is_broken_or_gone_while_it_runs_stops_nothing(front):
     door: Seat = front(loop("frozen", [turn("b", ("bash", {"command": "true"})), turn("d")]))
     door.ok("start", "frozen")
@@ -48,6 +49,7 @@ def test_a_maker_without_end_is_stopped_at_its_turns(front):
     assert "2 turns were used up" in door.prompts("endless", 2)[0]["findings"]
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_a_check_that_contradicts_itself_on_unchanged_work_is_called_flaky(front):
     toggle = "if test -e ../toggle; then rm ../toggle; exit 1; else touch ../toggle; fi"
     checks = [{"name": "moody", "run": toggle}, *NEVER]
@@ -88,6 +90,7 @@ def test_a_check_that_kills_itself_is_not_passed(front):
     assert "signal 9" in str(door.ended("odd", 10).findings)
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_a_run_of_a_stopped_process_is_hung_and_goes_on_when_it_does(front):
     door: Seat = front(loop("slow", [turn("b", ("bash", {"command": "true"})), turn("d")]))
     door.ok("start", "slow")
@@ -105,6 +108,7 @@ def test_a_run_of_a_stopped_process_is_hung_and_goes_on_when_it_does(front):
     door.ok("kill", "slow")
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_a_runner_that_is_asked_to_end_by_the_system_can_be_resumed(front):
     door: Seat = front(loop("slow", [turn("b", ("bash", {"command": "touch x"})), turn("d")], checks=THERE))
     door.ok("start", "slow")
@@ -117,6 +121,7 @@ def test_a_runner_that_is_asked_to_end_by_the_system_can_be_resumed(front):
     assert door.until_ended("slow")["reason"] == "done"
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_two_runs_of_one_loop_at_once_share_a_state_and_nothing_else(front):
     note = ("edit_file", {"path": ".loop/STATE.md", "old": "## Learned", "new": "## Learned\n\n- it was me"})
     turns = [turn("b", ("bash", {"command": "echo $LOOPDECK_RUN > x"}), note), turn("d")]
@@ -174,6 +179,7 @@ def test_a_queued_run_can_be_paused_set_nudged_and_ended(front):
     assert "when it is your turn" in door.prompts("three", 1)[0]["notes"]
 
 
+@pytest.mark.usefixtures("without_walls")
 @pytest.mark.parametrize("damage", ["spec", "journal"])
 def test_what_is_damaged_is_named_and_never_run(front, damage):
     door: Seat = front(loop("slow", [turn("b", ("bash", {"command": "true"})), turn("d")]))

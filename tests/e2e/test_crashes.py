@@ -148,6 +148,7 @@ def test_who_is_killed_at_more_moments_comes_to_the_same(tmp_path, seed):
         left_nothing(slain)
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_a_command_cut_short_by_a_crash_is_not_repeated_and_both_are_told(front):
     sleep = nap()
     turns = [
@@ -202,6 +203,7 @@ def test_killed_again_and_again(front):
     assert git(door.repo, "show", f"{run.branch}:log.txt") == "one\ntwo\n"
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_two_runners_of_one_run_are_never_at_work(front):
     door: Seat = front(loop("slow", [turn("b", ("bash", {"command": "true"})), turn("d")]))
     door.ok("start", "slow")
@@ -214,6 +216,7 @@ def test_two_runners_of_one_run_are_never_at_work(front):
     assert door.until_ended("slow")["reason"] == "done"
 
 
+@pytest.mark.usefixtures("without_walls")
 @pytest.mark.parametrize("whose", ["maker", "checks"])
 def test_a_setup_that_a_crash_cut_short_is_made_anew(front, tmp_path, whose):
     slow, sleep = tmp_path / "slow", nap()

@@ -211,6 +211,7 @@ def later():
     return loop("later", [turn("b", ("bash", {"command": "touch x"})), turn("d")], checks=[{"run": "test -f x"}])
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_ctrl_c_stops_the_waiting_and_not_the_runs(front):
     seat: Seat = front(fixer(), later())
     process = seat.start("start", "later", "fixer", "--wait")
@@ -224,6 +225,7 @@ def test_ctrl_c_stops_the_waiting_and_not_the_runs(front):
     assert seat.until_ended("later")["reason"] == "done"
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_a_closed_terminal_ends_no_run(front):
     seat: Seat = front(later())
     process = seat.start("start", "later", "--wait")

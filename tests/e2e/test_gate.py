@@ -11,6 +11,8 @@ from loopdeck.core.commands import Decide
 from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat
 
+pytestmark = pytest.mark.usefixtures("without_walls")
+
 ONCE = "echo ran >> ran.txt"
 RAN = [{"name": "ran once", "run": "test $(grep -c ran ran.txt) = 1"}]
 

@@ -9,6 +9,8 @@ from loopdeck.core import events as ev
 from tests.cli.loops import loop, turn, waiting, write
 from tests.e2e.seat import Seat, nap, runs, until_runs
 
+pytestmark = pytest.mark.usefixtures("without_walls")
+
 NEVER = [{"name": "never", "run": "test -f never"}]
 OPEN = {"allow": ["bash"]}
 

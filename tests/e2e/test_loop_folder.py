@@ -34,6 +34,7 @@ def test_a_maker_that_breaks_its_loop_folder_breaks_no_state(front, command):
     assert re.search(r"- \[x\] there: passed", text)
 
 
+@pytest.mark.usefixtures("without_walls")
 @pytest.mark.req("S0-20")
 def test_a_run_that_is_resumed_days_later_has_not_grown_old(front):
     turns = [turn("b", ("bash", {"command": "true"})), turn("w", write("x", "1")), turn("d")]

@@ -40,6 +40,7 @@ def committed(door, name):
     return git(door.repo, "diff", "--name-only", "-z", run.base, run.commit).split("\0")[:-1]
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_copies_links_and_setup_are_in_both_checkouts_and_in_no_commit(front):
     look = "test -f node_modules/lib/index.js && grep -q hush .env && test -f built/by-setup && test -f conf/local/a.toml"
     wants = {
@@ -59,6 +60,7 @@ def test_copies_links_and_setup_are_in_both_checkouts_and_in_no_commit(front):
     assert (status(door.repo), checkout(door)) == (before, files)
 
 
+@pytest.mark.usefixtures("without_walls")
 def test_what_a_maker_does_to_a_copy_is_neither_the_operators_nor_the_checks(front):
     door: Seat = front(worked("spoiler", "echo spoiled > .env && touch x", "grep -q hush .env", workspace={"copy": [".env"]}))
     (door.repo / ".env").write_text("TOKEN=hush\n")
@@ -96,6 +98,7 @@ def test_a_tracked_file_that_setup_changes_is_put_back_and_said(front):
     assert committed(door, "locked") == ["x"]
 
 
+@pytest.mark.usefixtures("without_walls")
 @pytest.mark.req("S0-23")
 def test_a_protected_test_is_put_back_and_that_iteration_is_not_done(front):
     mend = "echo 'exit 0' > tests/check.sh; rm tests/data.txt; touch tests/new.txt"
@@ -120,6 +123,7 @@ def test_a_protected_test_is_put_back_and_that_iteration_is_not_done(front):
     assert not (tree / "tests/new.txt").exists()
 
 
+@pytest.mark.usefixtures("without_walls")
 @pytest.mark.req("S0-23")
 def test_an_iteration_that_touched_what_is_protected_is_not_done_though_all_checks_pass(front):
     turns = [

@@ -43,6 +43,12 @@ def running(words: str) -> list[int]:
     return [pid for pid in found if (now := family.process(pid)) and not now.dead]
 
 
+def zombies() -> list[int]:
+    """Dead children of ours that nobody has asked for."""
+    children = [int(pid) for path in Path("/proc/self/task").iterdir() for pid in (path / "children").read_text().split()]
+    return sorted(pid for pid in children if (now := family.process(pid)) and now.dead)
+
+
 async def until(true, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -189,14 +195,12 @@ def test_nothing_of_ours_is_touched(make, tmp_path):
 def test_no_zombie_no_descriptor_and_no_limit_is_left(make, tmp_path):
     command = script("(setsid sleep 60 &) & sleep 60 & exit 0", tmp_path)
     asyncio.run(make(tmp_path).run(script("true", tmp_path)))
-    before = (len(list(Path("/proc/self/fd").iterdir())), resource.getrlimit(resource.RLIMIT_RTTIME))
+    before = (len(list(Path("/proc/self/fd").iterdir())), resource.getrlimit(resource.RLIMIT_RTTIME), zombies())
     asyncio.run(make(tmp_path).run(command))
     asyncio.run(make(tmp_path).run(script("sleep 60", tmp_path, timeout_s=0.1)))
     with contextlib.suppress(WorkspaceError):
         asyncio.run(make(tmp_path).run(Command(("no-such-program",), tmp_path, ENV, 5)))
-    assert (len(list(Path("/proc/self/fd").iterdir())), resource.getrlimit(resource.RLIMIT_RTTIME)) == before
-    children = [int(pid) for path in Path("/proc/self/task").iterdir() for pid in (path / "children").read_text().split()]
-    assert [pid for pid in children if (now := family.process(pid)) and now.dead] == []
+    assert (len(list(Path("/proc/self/fd").iterdir())), resource.getrlimit(resource.RLIMIT_RTTIME), zombies()) == before
 
 
 def test_a_listener_that_fails_ends_the_command_and_is_heard(make, tmp_path):
