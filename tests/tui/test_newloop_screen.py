@@ -6,13 +6,14 @@ import pytest
 from textual.widgets import Button, Input, Select
 
 from loopdeck.deck.decks import Deck
+from loopdeck.tui.app import Room
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.newloop import NewLoopScreen
 from loopdeck.tui.widgets.choices import Choices
 from loopdeck.tui.widgets.lines import LineTable
 from tests.deck.test_newloop import a_deck
 from tests.kit.front import opened
-from tests.kit.room import in_room, loop_row, screen_text, until
+from tests.kit.room import Still, in_room, loop_row, screen_text, until
 
 SENTENCE = "all tests pass and lint is clean, stop after two passes"
 PROJECT = {
@@ -243,5 +244,30 @@ def test_nothing_pasted_reaches_the_terminal_raw(tmp_path):
                 assert not any((ord(one) < 32 and one != "\n") or 127 <= ord(one) < 160 or one == "\u202e" for one in screen_text(app))
                 await pilot.press("ctrl+n")
             assert "\x1b" not in value(app, "sentence")
+
+    asyncio.run(look())
+
+
+def test_with_several_decks_one_is_chosen_and_the_loop_is_made_there(tmp_path):
+    async def look():
+        first, second = a_deck(tmp_path / "one"), a_deck(tmp_path / "two")
+        still = Still((first, second), ())
+        app = Room((first, second), still.make, by="tester@here")
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app.snapshot.number > 0)
+            screen = await form(app, pilot)
+            await typed(app, pilot, "sentence", SENTENCE)
+            app.screen.query_one("#deck", Select).value = "1"
+            await until(pilot, lambda: screen.deck == 1)
+            await to_step(app, pilot, 1)
+            await pilot.press("escape", "escape")
+            await until(pilot, lambda: isinstance(app.screen, DeckScreen))
+            again = await form(app, pilot)
+            assert again.deck == 1
+            assert app.screen.query_one("#deck", Select).value == "1"
+            await to_step(app, pilot, 4)
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: second.loops())
+            assert first.loops() == ()
 
     asyncio.run(look())
