@@ -46,7 +46,7 @@ def proposal(tool: str, arguments: str, worktree: str) -> Proposal:
         return Proposal("the arguments as they came", shown(arguments), (f"the name {doubled!r} occurs twice: the last one counts",))
     match tool, given:
         case "bash", {"command": str(command), **rest}:
-            return Proposal("the command", (*shown(command), *_rest(rest)), _strange(command))
+            return Proposal("the command", (*shown(command, "strong"), *_rest(rest)), _strange(command))
         case "write_file", {"path": str(path), "content": str(content), **rest} if not rest:
             return _written(worktree, path, content)
         case "edit_file", {"path": str(path), "old": str(), "new": str()}:

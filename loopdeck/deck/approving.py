@@ -5,6 +5,7 @@ allowed before every line of it has been on the screen; a dangerous one takes tw
 """
 
 import json
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -194,6 +195,7 @@ class Guard:
         return self._armed_at is not None and 0 <= now - self._armed_at <= ARMED_S
 
 
+@lru_cache(maxsize=512)
 def _canonical(arguments: str) -> str:
     try:
         return json.dumps(json.loads(arguments), sort_keys=True, separators=(",", ":"))

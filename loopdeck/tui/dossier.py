@@ -20,7 +20,7 @@ from loopdeck.errors import LoopdeckError
 from loopdeck.proposal import Line, difference, proposal, shown
 from loopdeck.store.layout import RunPaths
 
-TIERS = {"low": ("·", "dim"), "medium": ("~", "plain"), "high": ("!", "warn"), "dangerous": ("‼", "bad")}
+TIERS = {"low": ("·", "dim"), "medium": ("~", "plain"), "high": ("!", "warn"), "dangerous": ("!!", "bad")}
 """Glyph and style of each tier; its word stands beside them."""
 _MEANS = {
     "low": "it reads, or changes only what is easily undone",

@@ -22,7 +22,7 @@ from loopdeck.tui.widgets.lines import LineTable
 from loopdeck.tui.widgets.pages import Line, Pages, wrapped
 
 _COLUMNS = (
-    Column("", 1), Column("risk", 9), Column("loop", 18), Column("tool", 10), Column("call", 0), Column("waits", 5, "right"),
+    Column("", 2), Column("risk", 9), Column("loop", 18), Column("tool", 10), Column("call", 0), Column("waits", 5, "right"),
 )  # fmt: skip
 _EMPTY = "Nothing waits for you. What a loop may not do by itself comes here."
 _TICK_S = 0.5
@@ -40,6 +40,7 @@ class CallList(RoomScreen):
         self.front = ""
         self._lines: tuple[Line, ...] = ()
         self._refused = ("", "", 0.0)
+        self._rows: dict[str, TableRow] = {}
 
     def body(self) -> ComposeResult:
         """The list, the call, and what the keys would do."""
@@ -49,9 +50,13 @@ class CallList(RoomScreen):
             yield Block(id="keys")
 
     def title_words(self) -> str:
-        """How many wait."""
-        waits = sum(1 for one in self.inbox.entries() if one.open)
-        return f"approvals: {waits} wait{'s' if waits == 1 else ''} for you" if waits else "approvals: nothing waits for you"
+        """How many wait: those of runs that ask, as the whole room counts them, and those that nobody is there to hear answered."""
+        open_ = [one.waiting.row for one in self.inbox.entries() if one.open]
+        asks = sum(1 for row in open_ if row.status == "asking")
+        gone = len(open_) - asks
+        words = [f"{asks} wait{'s' if asks == 1 else ''} for you"] if asks or not gone else []
+        words += [f"{gone} of a run whose runner is gone or silent"] if gone else []
+        return f"approvals: {', '.join(words)}" if open_ else "approvals: nothing waits for you"
 
     def on_mount(self) -> None:
         """Ages grow, and answered ones fade."""
@@ -68,7 +73,11 @@ class CallList(RoomScreen):
         """What waits, and what came of the others."""
         now = self.room.now()
         names = [f"{deck.name}/" if len(snapshot.decks) > 1 else "" for deck in snapshot.decks]
-        self.table.fill(Rows(tuple(_row(one, now, names) for one in self.inbox.entries())))
+        # What would look the same is the same row, which is not painted again.
+        painted = {row.key: row for row in (_row(one, now, names) for one in self.inbox.entries())}
+        known = {key: row for key, row in self._rows.items() if key in painted and row.painted == painted[key].painted}
+        self._rows = painted | known
+        self.table.fill(Rows(tuple(self._rows.values())))
         self._look()
         self.say()
         self.refresh_bindings()
@@ -230,4 +239,4 @@ def _words(one: Entry | None, guard: Guard, now: float, why_not: str) -> tuple[C
         return (cell(f" ▼ {guard.unread} more lines, which `y` waits for: space", "ask"),)
     if one.waiting.approval.tier != "dangerous":
         return (cell(" all of it has been on the screen", "dim"),)
-    return (cell(" ‼ Y now approves it" if guard.armed(now) else " ‼ dangerous: y, and then Y", "bad"),)
+    return (cell(" !! Y now approves it" if guard.armed(now) else " !! dangerous: y, and then Y", "bad"),)
