@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loopdeck.agents import keys
+from loopdeck.agents import keys, tls
 from loopdeck.agents.anthropic_messages import MessagesDialect
 from loopdeck.agents.lean import lean
 from loopdeck.agents.sdk_line import CONNECT_S, TIMEOUT_S, Line, SdkAgent, encoded
@@ -71,6 +71,7 @@ def _connect(base_url: str, timeout_s: float) -> Line:
         base_url=base_url or None,
         max_retries=0,
         timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S),
+        http_client=anthropic.DefaultAsyncHttpxClient(verify=tls.trusted()),
         open_telemetry=False,
     )
     return Line(client, anthropic, key.source)

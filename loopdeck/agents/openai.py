@@ -7,7 +7,7 @@ import os
 from typing import Literal
 from urllib.parse import urlsplit
 
-from loopdeck.agents import keys
+from loopdeck.agents import keys, tls
 from loopdeck.agents.lean import lean
 from loopdeck.agents.openai_chat import ChatDialect
 from loopdeck.agents.openai_responses import ResponsesDialect
@@ -48,5 +48,6 @@ def _connect(base_url: str, timeout_s: float) -> Line:
         base_url=base_url or None,
         max_retries=0,
         timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S),
+        http_client=openai.DefaultAsyncHttpxClient(verify=tls.trusted()),
     )
     return Line(client, openai, key.source)

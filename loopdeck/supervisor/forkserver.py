@@ -19,7 +19,6 @@ import msgspec
 
 from loopdeck.errors import LoopdeckError
 from loopdeck.store.files import failure
-from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import DeckHome, RunPaths
 from loopdeck.store.lease import start_ticks
 from loopdeck.supervisor import code, warm
@@ -41,7 +40,7 @@ class ForkServer:
     def __init__(self, home: DeckHome, sdks: list[str], control: int) -> None:
         self._home = home
         self._control = control
-        self._cold = [kind for kind in sdks if kind in warm.CLIENTS]
+        self._cold = [kind for kind in sdks if kind in warm.SDKS]
         self._loaded: set[str] = set()
         warm.rooms()
         self._code = code.loaded()
@@ -94,19 +93,11 @@ class ForkServer:
             raise Refused(_OTHER_CODE)
         if _fixed(request.environment) != self._started_with:
             raise Refused("the interpreter was started with other settings")
-        if set(warm.CLIENTS) - self._loaded:
-            self._warm_for(paths)
+        if set(warm.SDKS) - self._loaded:
+            for kind in sorted(warm.needed(paths.spec) - self._loaded):
+                self._warm(kind)
         if not warm.single_threaded():
             raise Refused("not the only thread")
-
-    def _warm_for(self, paths: RunPaths) -> None:
-        try:
-            wanted = warm.needed(thaw(paths.dir).spec) - self._loaded
-        except LoopdeckError:
-            # The runner will say what is wrong with it.
-            return
-        for kind in sorted(wanted):
-            self._warm(kind)
 
     def _warm(self, kind: str) -> None:
         if kind not in self._loaded:

@@ -1,27 +1,28 @@
 """What the warm process loads so that the runners forked from it need not.
 
-Code only: no thread, no event loop, no connection, and nothing of a person's, for who will want a runner is not known yet.
+Nothing of it lasts but code and what Python remembers of it: when a runner is forked there is one thread, no event loop and no
+connection. Nothing of a person's is in it, for who will want a runner is not known yet.
 """
 
+import asyncio
 import gc
 import importlib
+import os
 import pkgutil
-from contextlib import suppress
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from loopdeck.agents.lean import lean
-from loopdeck.core.spec import LoopSpec
+from loopdeck.agents.registry import make_agent
+from loopdeck.core.conversation import Message, ModelRequest, Text
 
 _ROOMS = ("core", "store", "git", "sandbox", "agents", "tools", "checks", "runner")
 """The rooms of a runner."""
 _BESIDES = ("asyncio", "concurrent.futures.thread", "ctypes", "getpass", "tempfile", "uuid")
 """What they load when a step needs it."""
-CLIENTS = {"anthropic": "AsyncAnthropic", "openai": "AsyncOpenAI"}
-"""The SDKs that can be warm, and what their client is called."""
-_CONNECTING = (
-    "httpx2", "anyio._backends._asyncio", "anyio._core._sockets", "anyio.streams.stapled", "encodings.idna", "encodings.ascii",
-)  # fmt: skip
-"""What a client loads with its first request."""
+SDKS = ("anthropic", "openai")
+"""Agents whose SDK can be warm."""
 
 
 def rooms() -> None:
@@ -36,30 +37,57 @@ def rooms() -> None:
 
 
 def sdk(kind: str) -> None:
-    """Load the SDK `kind`, as far as a runner uses it: with a client that is made and let go. One that can't be had is left out."""
+    """Load the SDK `kind` by calling a model where nobody answers. One that can't be had is left out."""
     # Whatever is wrong with it, the runner that needs it will say so; those that don't are none the worse.
-    with suppress(Exception):
-        with lean(kind):
-            module = importlib.import_module(kind)
-            for name in _CONNECTING:
-                importlib.import_module(name)
-        getattr(module, CLIENTS[kind])(api_key="none", base_url="http://127.0.0.1:9", max_retries=0)
+    with suppress(Exception), _nobody() as url, _key(f"{kind.upper()}_API_KEY"):
+        asyncio.run(_call(kind, url))
     _settle()
 
 
-def needed(spec: LoopSpec) -> set[str]:
-    """The SDKs that a run of `spec` will use."""
-    named = {spec.maker.agent, *(check.rubric.agent for check in spec.checks if check.rubric is not None)}
-    routed = {route.partition(":")[0] for route in (spec.models.check, spec.models.review, spec.models.fallback)}
-    return (named | routed) & CLIENTS.keys()
+def needed(spec_file: Path) -> set[str]:
+    """The SDKs that a run may use: those whose names are in what was frozen for it."""
+    try:
+        said = spec_file.read_bytes()
+    except OSError:
+        # The runner will say so.
+        return set()
+    return {kind for kind in SDKS if f'"{kind}'.encode() in said}
+
+
+def single_threaded() -> bool:
+    """True if nothing but the main thread runs, so that a fork leaves nothing half done."""
+    return len(list(Path("/proc/self/task").iterdir())) == 1
+
+
+async def _call(kind: str, url: str) -> None:
+    agent = make_agent(kind, base_url=url)
+    try:
+        await agent.call(ModelRequest("none", (), (Message("user", (Text("Nobody is there."),)),), max_output=1), lambda text: None)
+    finally:
+        await agent.close()
+
+
+@contextmanager
+def _nobody() -> Iterator[str]:
+    """An address of this machine where every connection is refused."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@contextmanager
+def _key(name: str) -> Iterator[None]:
+    """A key that is none, for as long as it takes."""
+    before = os.environ.get(name)
+    os.environ[name] = before or "none"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
 
 
 def _settle() -> None:
     """Put what was loaded where the collector doesn't touch it, so that the forked go on sharing it."""
     gc.collect()
     gc.freeze()
-
-
-def single_threaded() -> bool:
-    """True if nothing but the main thread runs, so that a fork leaves nothing half done."""
-    return len(list(Path("/proc/self/task").iterdir())) == 1
