@@ -29,6 +29,9 @@ _MEANS = {
     "dangerous": "it deletes, publishes, changes rights, or runs what nobody has read",
 }
 _BARE = "unsandboxed: approvals are advisory. Nothing keeps it from your files and keys, the network, or writing outside the worktree"
+_UNTOLD = "nothing says that one holds it, so take it for unsandboxed: your files and keys, the network, all that you may write to"
+_HELD = "it sees its worktree and the system's programs, and neither your home nor your keys, and writes nothing outside"
+_NETWORK = "the network is open to it: what it can read in there it can send anywhere"
 _OF_TOOL = "none is needed: this tool writes nowhere but in the run's worktree, and follows no link out of it"
 _LABEL = 9
 _FACT = 600
@@ -88,7 +91,7 @@ def _facts(one: Waiting, notices: tuple[str, ...]) -> Iterable[Line]:
     yield (cell(_padded("loop"), "dim"), cell(row.loop, "strong", 80), cell(f"  {row.run}, iteration {row.iteration}{spent}", "dim"))
     yield _fact("asks", f"{call.rule or 'default'}: {call.reason}" if call.reason else call.rule)
     yield _fact("risk", f"{glyph} {call.tier}: {_MEANS[call.tier]}", style)
-    for text, its in barriers(call.tool, notices):
+    for text, its in barriers(call, notices):
         yield _fact("sandbox", text, its)
     yield _fact("in", call.cwd)
     yield _fact("since", f"{call.since}; expires {call.expires or 'never'}")
@@ -96,12 +99,16 @@ def _facts(one: Waiting, notices: tuple[str, ...]) -> Iterable[Line]:
         yield _fact("runner", "gone: an answer is kept, and counts once the run is resumed (`o`, then `r`)", "warn")
 
 
-def barriers(tool: str, notices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What would hold the call back and what not, in sentences with their styles; `notices` are its run's."""
-    if tool in gate.WRITING or tool in gate.READING or tool == "update_state":
+def barriers(call: Approval, notices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What would hold the call back and what not, in sentences with their styles; `notices` are its run's. Never more than is known."""
+    if call.tool in gate.WRITING or call.tool in gate.READING or call.tool == "update_state":
         return ((_OF_TOOL, "plain"),)
-    told = tuple((one, "warn") for one in notices if "sandbox" in one.lower())
-    return told or ((_BARE, "warn"),)
+    told = tuple((one, "warn") for one in notices if one.lower().startswith("unsandboxed"))
+    if told or "no sandbox holds it" in call.reason:
+        return told or ((_BARE, "warn"),)
+    if "from the sandbox" in call.reason:
+        return ((_HELD, "plain"), (_NETWORK, "warn"))
+    return ((_UNTOLD, "warn"),)
 
 
 def _call(call: Approval) -> tuple[Line, ...]:
