@@ -26,8 +26,8 @@ _REHEARSED = """# What the scripted agent plays: nothing is asked of a model, ev
 text = "Nothing to do in a rehearsal."
 """
 _DULL = frozenset(
-    ["a", "an", "the", "all", "every", "each", "is", "are", "and", "or", "in", "of", "to", "that", "be", "so", "with",
-     "no", "it", "make", "sure", "until", "please", "stop"]
+    ["a", "an", "the", "all", "every", "each", "is", "are", "and", "or", "in", "of", "to", "that", "be", "so", "with", "no", "it",
+     "make", "sure", "until", "please", "stop", "at", "most", "after", "on", "by", "not", "don", "t", "for"]
 )  # fmt: skip
 _NAME_WORDS = 3
 

@@ -34,7 +34,7 @@ def test_a_sentence_fills_the_form():
     draft, _ = heard(draft, "tests pass, don't touch src, $1, every 30 minutes, 1 hour max, 9 tool calls", ON)
     filled = (draft.protect, draft.cost, draft.schedule, draft.wall, draft.calls)
     assert filled == ("src/**", "1.00", "every 30m", "1h", "9")
-    assert (draft.iterations, draft.name) == ("4", "tests-pass-don")
+    assert (draft.iterations, draft.name) == ("4", "tests-pass-touch")
 
 
 def test_a_sentence_leaves_alone_what_a_hand_has_set():

@@ -146,6 +146,26 @@ def test_escape_goes_back_a_step_and_loses_nothing(tmp_path):
     asyncio.run(look())
 
 
+def test_fast_fingers_lose_no_letter(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), size=(80, 24)) as (app, pilot, _):
+            screen = await form(app, pilot)
+            sentence, goal = app.screen.query_one("#sentence", Input), app.screen.query_one("#goal", Input)
+            for letter in SENTENCE:
+                sentence.insert_text_at_cursor(letter)
+            goal.value = ""
+            for letter in "Mine.":
+                goal.insert_text_at_cursor(letter)
+                sentence.insert_text_at_cursor("!")
+            await until(pilot, lambda: screen.draft.sentence == SENTENCE + "!!!!!" and screen.draft.goal == "Mine.")
+            assert (sentence.value, goal.value) == (SENTENCE + "!!!!!", "Mine.")
+            assert sentence.cursor_position == len(sentence.value)
+            assert goal.cursor_position == len(goal.value)
+            await until(pilot, lambda: value(app, "iterations") == "2")
+
+    asyncio.run(look())
+
+
 def test_without_a_definition_of_done_it_says_so_and_writes_nothing(tmp_path):
     async def look():
         deck = a_deck(tmp_path)

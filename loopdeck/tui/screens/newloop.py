@@ -153,6 +153,7 @@ class NewLoopScreen(RoomScreen):
 
     def on_new_form_said(self, message: NewForm.Said) -> None:
         """Something was typed, chosen or done in the form."""
+        self.query_one(NewForm).heard(message)
         match message.what:
             case "done":
                 self.action_next()

@@ -1,7 +1,10 @@
 """The fields of the new-loop form, step by step. They hold what was typed and say what a hand did; what it means is the screen's.
 
-Invariant: what can't be shown on a terminal is not taken in, and filling a field from a draft is not taken for a hand's doing.
+Invariant: what can't be shown on a terminal is not taken in, filling a field from a draft is not taken for a hand's doing, and no field
+is filled in which a hand has typed something that the screen has not heard yet: fast fingers are ahead of messages.
 """
+
+from collections import Counter
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -52,6 +55,8 @@ class NewForm(Vertical):
         super().__init__()
         self._decks = decks
         self._deck = deck
+        self._known: dict[str, str] = {}
+        self._unheard: Counter[str] = Counter()
 
     def compose(self) -> ComposeResult:
         """The five steps."""
@@ -92,11 +97,13 @@ class NewForm(Vertical):
         self.query(f".step.now {first}").first().focus()
 
     def fill(self, draft: Draft) -> None:
-        """Put the draft into the fields; what a hand has just typed is in there already."""
+        """Put the draft into the fields, but for those in which a hand is ahead of it."""
         for name in ("sentence", *FIELDS):
             field = self.query_one(f"#{name}", Input)
             value = str(clean_line(getattr(draft, name), _LONGEST))
-            if field.value != value:
+            ahead = self._unheard[name] or field.value != self._known.get(name, "")
+            if field.value != value and not ahead:
+                self._known[name] = value
                 with self.prevent(Input.Changed):
                     field.value = value
         agent: Select[str] = self.query_one("#agent", Select)
@@ -104,6 +111,10 @@ class NewForm(Vertical):
             with self.prevent(Select.Changed):
                 agent.value = draft.agent
         self.query_one("#checks", LineTable).fill(Rows(check_rows(draft)))
+
+    def heard(self, message: Said) -> None:
+        """The screen has taken in what `message` says."""
+        self._unheard[message.what] -= 1
 
     @property
     def check(self) -> str:
@@ -113,36 +124,42 @@ class NewForm(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """A letter more or less."""
         event.stop()
-        shown = str(clean_line(event.value, _LONGEST))
-        if shown != event.value:
+        name, value = event.input.id or "", event.value
+        shown = str(clean_line(value, _LONGEST))
+        if shown != value and event.input.value == value:
             with self.prevent(Input.Changed):
                 event.input.value = shown
-        if event.input.id != "command":
-            self.post_message(self.Said(event.input.id or "", shown))
+        self._known[name] = shown if event.input.value == shown else value
+        if name != "command":
+            self._say(name, shown)
+
+    def _say(self, what: str, value: str = "") -> None:
+        self._unheard[what] += 1
+        self.post_message(self.Said(what, value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter: a command is added; else on to the next field, and from a step's last one to the next step."""
         event.stop()
         if event.input.id == "command" and event.value.strip():
             event.input.value = ""
-            self.post_message(self.Said("command", event.value))
+            self._say("command", event.value)
             return
         inputs = list(self.query(".step.now Input").results(Input))
         at = inputs.index(event.input)
         if at + 1 < len(inputs):
             inputs[at + 1].focus()
         else:
-            self.post_message(self.Said("done"))
+            self._say("done")
 
     def on_select_changed(self, event: Select.Changed) -> None:
         """Another maker, or another deck."""
         event.stop()
-        self.post_message(self.Said(event.select.id or "", str(event.value)))
+        self._say(event.select.id or "", str(event.value))
 
     def on_line_table_chosen(self, event: LineTable.Chosen) -> None:
         """Enter, or a second click, on a check."""
         event.stop()
-        self.post_message(self.Said("want", event.key))
+        self._say("want", event.key)
 
 
 def _ask(words: str) -> Static:
