@@ -1,0 +1,71 @@
+"""The room on a real terminal: what its reader finds is on the screen, what it showed last comes first, and leaving it ends nothing."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from loopdeck.deck.decks import Deck
+from tests.deck.following_deck import deck_at
+from tests.kit.repos import environment
+from tests.kit.terminal import Terminal, on_terminal
+from tests.kit.written import WrittenRun
+
+pytestmark = pytest.mark.timeout(90)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def deck(tmp_path) -> Deck:
+    return deck_at(tmp_path)
+
+
+def room(deck: Deck, tmp_path: Path, size: tuple[int, int] = (120, 30)):
+    env = {
+        **environment(),
+        "HOME": str(tmp_path),
+        "LOOPDECK_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(ROOT),
+        "LC_ALL": "C.UTF-8",
+    }
+    return on_terminal([sys.executable, "-m", "loopdeck"], cwd=deck.root, env=env, size=size)
+
+
+def loops(text: str) -> list[list[str]]:
+    """The rows of loops, without their age."""
+    return [line.split()[:6] for line in text.splitlines() if line.startswith("▶")]
+
+
+def leave(terminal: Terminal) -> None:
+    terminal.feed("q")
+    assert terminal.ended() == 0
+
+
+def test_what_happens_to_runs_is_seen_and_leaving_ends_none(deck, tmp_path):
+    run = WrittenRun(deck, "fix-tests").begun()
+    with room(deck, tmp_path) as terminal:
+        terminal.until(lambda text: "▶ running" in text and "fix-tests" in text)
+        run.ask(command="git push origin main")
+        terminal.until(lambda text: "? asking" in text and "git push origin main" in text)
+        leave(terminal)
+    assert deck.view(run.paths).status == "asking"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 30)])
+def test_the_last_frame_comes_first_and_is_the_room_to_the_eye(deck, tmp_path, size):
+    WrittenRun(deck, "fix-tests").begun().go_on(30)
+    with room(deck, tmp_path, size) as terminal:
+        terminal.until(lambda text: "fix-tests" in text)
+        rows = loops(terminal.text)
+        # It is kept a few seconds after the room is up, and when it is left.
+        terminal.until(lambda _: deck.home.frame.exists())
+        leave(terminal)
+    with room(deck, tmp_path, size) as terminal:
+        first = terminal.until(lambda text: "as of" in text)
+        assert loops(first) == rows
+        # A key typed now is answered by the room when it is there.
+        terminal.feed("?")
+        terminal.until(lambda text: "as of" not in text and "everything by its name" in text)
+        terminal.feed("\x1b")
+        terminal.until(lambda text: "fix-tests" in text)
+        leave(terminal)
