@@ -1,5 +1,6 @@
 """One run, followed: whatever is appended in whatever pieces, the row is that of a cold look."""
 
+import os
 import time
 
 from hypothesis import HealthCheck, given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from loopdeck.core import events as ev
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.gathering import Gathering
-from loopdeck.deck.lookout import Lookout
+from loopdeck.deck.lookout import CONTENTS, GROWS, Lookout
 from loopdeck.deck.rows import Known, Sums, finished, run_row, whole
 from loopdeck.deck.snapshot import LoopRow
 from tests.deck.following_deck import deck_at
@@ -92,3 +93,40 @@ def test_the_rows_are_those_of_a_cold_look_after_whatever_happened(tmp_path_fact
             assert {run: plain(row) for run, row in found.items()} == {run: plain(row) for run, row in expected.items()}
     finally:
         play.close()
+
+
+def test_where_the_kernel_takes_no_more_everybody_has_to_look(tmp_path):
+    lookout: Lookout[str] = Lookout()
+    if lookout.fileno() is None:
+        return
+    (tmp_path / "file").write_text("x")
+    lookout.want("somebody", tmp_path / "missing", GROWS)
+    assert not lookout.blind
+    lookout.want("somebody", tmp_path / "file", GROWS)
+    (tmp_path / "file").write_text("y")
+    assert [one.whom for one in lookout.told() or []] == ["somebody"]
+    descriptor = lookout.fileno()
+    assert descriptor is not None
+    # What a refusal of the kernel looks like: here because the descriptor is gone, elsewhere because a limit is reached.
+    os.close(descriptor)
+    lookout.want("somebody", tmp_path, CONTENTS)
+    assert lookout.blind
+
+
+def test_a_file_that_is_replaced_is_watched_anew(tmp_path):
+    lookout: Lookout[str] = Lookout()
+    if lookout.fileno() is None:
+        return
+    file = tmp_path / "file"
+    file.write_text("x")
+    lookout.want("somebody", file, GROWS)
+    (tmp_path / "other").write_text("y")
+    (tmp_path / "other").replace(file)
+    assert [one.whom for one in lookout.told() or []] == ["somebody"]
+    lookout.want("somebody", file, GROWS)
+    file.write_text("z")
+    assert [one.whom for one in lookout.told() or []] == ["somebody"]
+    lookout.forget(file)
+    file.write_text("nobody cares")
+    assert lookout.told() == []
+    lookout.close()
