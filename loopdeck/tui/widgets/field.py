@@ -6,7 +6,7 @@ from textual.widgets import Input, Static
 
 
 class Field(Horizontal):
-    """The label and the input, on one line; `hint` stands in the input while it is empty."""
+    """The label, if it has one, and the input, on one line; `hint` stands in the input while it is empty."""
 
     DEFAULT_CSS = """
     Field { height: 1; margin: 0 1; }
@@ -21,5 +21,6 @@ class Field(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Both. What is there is not selected when the keys come, or the next letter would replace it."""
-        yield Static(self._label, markup=False)
+        if self._label:
+            yield Static(self._label, markup=False)
         yield Input(placeholder=self._hint, id=self._name, compact=True, select_on_focus=False)

@@ -62,7 +62,7 @@ class NewForm(Vertical):
         """The five steps."""
         with Vertical(classes="step"):
             yield _ask("What will be true when it is done, and when shall it stop? In plain words:")
-            yield Field("the sentence", "sentence", _EXAMPLE)
+            yield Field("", "sentence", _EXAMPLE)
             yield Field("goal", "goal", "what will be true when it is done")
             yield Field("name of the loop", "name", "a-z, 0-9 and -")
             if len(self._decks) > 1:
