@@ -13,6 +13,8 @@ from tests.cli.loops import loop, turn, write
 from tests.kit.front import opened
 from tests.kit.room import screen_text, until
 
+pytestmark = pytest.mark.usefixtures("without_walls")
+
 
 def asking(name, *commands, check="true"):
     turns = [*(turn("a", ("bash", {"command": one})) for one in commands), turn("d")]
