@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from textual.keys import key_to_character
+from textual.keys import format_key
 
 from loopdeck.cli.arguments import VERBS
 from loopdeck.tui.actions import SCOPES, actions
@@ -36,18 +36,9 @@ def keys() -> str:
     every = len(SCOPES)
     rows = []
     for (key, words), where in places.items():
-        shown = ", ".join(f"`{_display(each)}`" for each in key.split(","))
+        shown = ", ".join(f"`{format_key(each)}`" for each in key.split(","))
         rows.append(f"| {shown} | {words} | {'everywhere' if len(where) >= every - 2 else ', '.join(where)} |")
     return "\n".join(["| key | does | where |", "|---|---|---|", *rows, ""])
-
-
-def _display(key: str) -> str:
-    letter = _character(key)
-    return letter if letter and letter != " " else key
-
-
-def _character(key: str) -> str | None:
-    return key_to_character(key) if "+" not in key else None
 
 
 TABLES = {"verbs": verbs, "keys": keys}
