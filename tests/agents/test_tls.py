@@ -19,5 +19,5 @@ def test_they_are_read_once_for_all_and_again_for_others(monkeypatch, tmp_path):
     assert other is not first
     assert tls.trusted() is other
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nothing"))
-    with pytest.raises(OSError):
+    with pytest.raises(FileNotFoundError):
         tls.trusted()
