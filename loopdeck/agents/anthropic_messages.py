@@ -275,6 +275,11 @@ class MessagesReader:
         usage, certainty = self._metered()
         return ModelReply(blocks, stop, usage, self._head.model, certainty, request_id=self._head.id)
 
+    def input_told(self) -> Usage:
+        """The input as told so far."""
+        get = self._usage.get
+        return Usage(get("input_tokens", 0), 0, get("cache_read_input_tokens", 0), get("cache_creation_input_tokens", 0))
+
     def _metered(self) -> tuple[Usage, Certainty]:
         """What was told; where nothing was told, the most it can have been, which is what was reserved."""
         get = self._usage.get

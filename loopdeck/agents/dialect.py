@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from loopdeck.core.conversation import ModelReply, ModelRequest, Opaque, Text, ToolResult, ToolSchema, ToolUse
+from loopdeck.core.usage import Usage
 
 PREAMBLE_TOKENS = 1000
 """Tokens a provider adds of its own.
@@ -48,6 +49,10 @@ class Reader(Protocol):
 
     def reply(self) -> ModelReply:
         """The whole reply, once `whole`."""
+        ...
+
+    def input_told(self) -> Usage:
+        """The input as told so far, its output 0; nothing if nothing was told."""
         ...
 
 

@@ -12,13 +12,14 @@ from typing import Literal
 
 from loopdeck.core.conversation import ModelFailed
 
-Vendor = Literal["anthropic", "openai"]
+Vendor = Literal["anthropic", "openai", "google"]
 SERVICE = "loopdeck"
 """The service under which a keyring holds keys; the user name is the vendor."""
 
 _VARIABLES: dict[Vendor, tuple[str, ...]] = {
     "anthropic": ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
     "openai": ("OPENAI_API_KEY",),
+    "google": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
 }
 
 

@@ -265,6 +265,12 @@ class ChatReader:
         usage, certainty = self._metered()
         return ModelReply(tuple(blocks), stop, usage, first.model or "", certainty, request_id=first.id or "")
 
+    def input_told(self) -> Usage:
+        """The input as told so far: by the few servers that tell usage with every chunk."""
+        count = self._count or _Count()
+        details = count.prompt_tokens_details or _PromptDetails()
+        return disjoint(count.prompt_tokens, details.cached_tokens or 0, details.cache_write_tokens or 0, 0)
+
     def _metered(self) -> tuple[Usage, Certainty]:
         count = self._count
         if count is None or not count.prompt_tokens:

@@ -190,6 +190,10 @@ class ResponsesReader:
         usage, certainty = self._metered()
         return ModelReply(blocks, stop, usage, self._response.model, certainty, request_id=self._response.id)
 
+    def input_told(self) -> Usage:
+        """Nothing: usage is told with the end alone."""
+        return Usage()
+
     def _blocks(self, item: Json, names: Names) -> list[Block]:
         match item.get("type"):
             case "message":

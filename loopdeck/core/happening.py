@@ -7,7 +7,9 @@ from msgspec import Struct
 
 from loopdeck.core.findings import Severity
 
-Role = Literal["maker", "check"]
+Role = Literal["maker", "check", "agent"]
+"""Who a model call is for. `agent`: an outside agent asked for it itself, within the maker's turn; it is paid as the maker's, and is
+no turn of ours."""
 Reason = Literal["done", "max_iterations", "budget", "no_progress", "human", "error", "lost"]
 Tier = Literal["low", "medium", "high", "dangerous"]
 MakerEnd = Literal["ended", "max_turns", "tool_calls", "repeating", "malformed", "refused", "context", "budget"]

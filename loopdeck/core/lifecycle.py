@@ -11,7 +11,8 @@
 
 Rules the table states:
 - `RunEnded` may come from every status but `ended`, and nothing may follow it.
-- Work (model calls, tools, checks, iterations) happens only while `running`; while `stopping`, what was under way may still finish.
+- Work (model calls, tools, checks, iterations) happens only while `running`; while `stopping`, what was under way may still finish,
+  and a model call that was let go may be settled while the run stands still.
 - What only tells (a new runner, a command taken, a nudge, a changed setting, a notice) is allowed in every status but `ended`, and
   changes none.
 - `hung` (alive, silent) and `lost` (the runner is gone) are what an observer sees; no event leads there.
@@ -28,6 +29,8 @@ Status = Literal["idle", "queued", "running", "asking", "waiting", "paused", "hu
 Phase = Literal["setup", "maker", "checks", "deciding"]
 
 _LIVE: tuple[Status, ...] = ("queued", "running", "asking", "waiting", "paused", "stopping")
+
+_STANDING: tuple[Status, ...] = ("asking", "waiting", "paused")
 
 _TELLING: tuple[type, ...] = (
     ev.RunnerStarted, ev.CommandTaken, ev.HoldSet, ev.Nudged, ev.SettingChanged, ev.NoticeRaised, ev.PauseAsked,
@@ -51,6 +54,8 @@ TABLE: dict[tuple[Status, type], Status] = {
     ("queued", ev.RunStarted): "running",
     **{("running", kind): "running" for kind in _WORK},
     **{("stopping", kind): "stopping" for kind in _FINISHING},
+    # An outside agent's calls overlap with its questions and with a pause; what one of them cost is a fact at any time.
+    **{(status, ev.ModelCallSettled): status for status in _STANDING},
     **{(status, kind): status for status in _LIVE for kind in _TELLING},
     ("running", ev.WaitStarted): "waiting",
     ("waiting", ev.WaitEnded): "running",

@@ -64,7 +64,7 @@ class Source(Struct, frozen=True):
 
 _KEYS: Mapping[View, Callable[[Source, Line], str]] = {
     "loop": lambda source, line: source.loop,
-    "role": lambda source, line: "makers" if line.role == "maker" else "checks",
+    "role": lambda source, line: "checks" if line.role == "check" else "makers",
     "model": lambda source, line: line.model or "(none: scripted)",
     "day": lambda source, line: line.day,
 }

@@ -38,17 +38,17 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "asking": (
-        f"{TELLING} RunResumed",
+        f"{TELLING} RunResumed ModelCallSettled",
         {
             "ApprovalDecided": "running", "VerdictGiven": "running", "StateSettled": "running", "StopAsked": "stopping",
             "RunEnded": "ended",
         },
     ),
     "waiting": (
-        f"{TELLING} RunResumed",
+        f"{TELLING} RunResumed ModelCallSettled",
         {"WaitEnded": "running", "RunPaused": "paused", "StopAsked": "stopping", "RunEnded": "ended"},
     ),
-    "paused": (TELLING, {"RunResumed": "running", "StopAsked": "stopping", "RunEnded": "ended"}),
+    "paused": (f"{TELLING} ModelCallSettled", {"RunResumed": "running", "StopAsked": "stopping", "RunEnded": "ended"}),
     "hung": ("", {}),
     "stopping": (
         f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished WorkCommitted IterationFinished StopAsked",
