@@ -81,7 +81,7 @@ class Walls:
         """An empty folder over each hidden one that something shown would show."""
         for hidden in self.hidden:
             if any(hidden.is_relative_to(path) or path.is_relative_to(hidden) for path in shown):
-                yield from ("--tmpfs", str(hidden))
+                yield from ("--size", "65536", "--tmpfs", str(hidden))
 
     def _places(self, command: Command) -> Iterator[str]:
         """The folders the command works in."""

@@ -1,0 +1,81 @@
+"""Which door a run gets: a sandbox where the machine can make one, else none, and then it is said.
+
+Invariant: a sandbox is taken only on proof, and what stands in its stead never claims to confine anything.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopdeck.core.spec import LoopSpec
+from loopdeck.git.provision import found_in
+from loopdeck.git.repository import Repository
+from loopdeck.sandbox.plain import PlainDoor
+from loopdeck.sandbox.port import Door
+from loopdeck.sandbox.probe import proof
+
+UNSANDBOXED = "unsandboxed: approvals are advisory, and what a command does it does with your rights"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The door, and what the operator must be told of it (empty: nothing)."""
+
+    door: Door
+    notice: str
+
+
+async def door_for(spec: LoopSpec, repo: Repository, deck: Path, tree: Path, env: Mapping[str, str], marker: str) -> Chosen:
+    """The door for commands of `spec`, whose maker works in `tree`. `deck` is the deck's home, `marker` names the run."""
+    found = await proof(deck / "walls.json")
+    if not found.holds:
+        return Chosen(PlainDoor(marker), f"{UNSANDBOXED} ({found.why})")
+    # Nothing of this is needed without a sandbox.
+    from loopdeck.sandbox import seals
+    from loopdeck.sandbox.bubble import BubbleDoor
+    from loopdeck.sandbox.toolchains import toolchains
+    from loopdeck.sandbox.walls import Walls
+
+    home = Path(env["HOME"]) if env.get("HOME", "").startswith("/") else None
+    walls = Walls(
+        tree=tree,
+        home=home,
+        hidden=(deck,),
+        tools=toolchains(env, home),
+        shared=(repo.common_dir, *_alternates(repo.common_dir), *_linked(spec, repo.root)),
+        read=_outer(spec.sandbox.read, repo.root, home),
+        write=_outer(spec.sandbox.write, repo.root, home),
+        network=spec.sandbox.network is True,
+        setup_network=spec.sandbox.setup_network is True,
+        protect=spec.workspace.protect,
+    )
+    seals.clear(tree)
+    return Chosen(BubbleDoor(found.program, walls, marker), "")
+
+
+def _outer(written: Sequence[str], root: Path, home: Path | None) -> tuple[Path, ...]:
+    """Paths of the loop file: absolute, from the home, or relative to the operator's checkout."""
+    paths = []
+    for text in written:
+        if text.startswith("~/"):
+            paths += [home / text[2:]] if home is not None else []
+        else:
+            paths.append(root / text)
+    return tuple(paths)
+
+
+def _linked(spec: LoopSpec, root: Path) -> tuple[Path, ...]:
+    """What worktrees link to in the operator's checkout, and where that really is."""
+    places = [root / path for entry in spec.workspace.link for path in found_in(root, entry)]
+    return tuple(dict.fromkeys(place for path in places for place in (path, path.resolve())))
+
+
+def _alternates(common_dir: Path) -> tuple[Path, ...]:
+    """Where a repository that was cloned by reference has its objects."""
+    objects = common_dir / "objects"
+    try:
+        lines = (objects / "info" / "alternates").read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ()
+    return tuple(Path(os.path.normpath(objects / line)) for line in lines if line and not line.startswith("#"))
