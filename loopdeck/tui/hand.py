@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from loopdeck.core import commands as cmd
+from loopdeck.deck.decks import Deck
 from loopdeck.deck.snapshot import LoopRow
 from loopdeck.tui.screens.ask import Confirm, Words
 
@@ -26,6 +27,16 @@ def at() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def begun(deck: Deck, loop: str, by: str) -> str:
+    """Start a run of the loop, beside the room; its id. Raises UsageError, see `launch.readied`."""
+    from loopdeck import unpriced
+    from loopdeck.deck.launch import readied, start
+
+    specs = readied(deck, [loop])
+    unpriced.refuse(deck, specs)
+    return start(deck, specs[0], by).run
+
+
 class Hand(_Base):
     """What can be done to `self.subject()`."""
 
@@ -37,19 +48,11 @@ class Hand(_Base):
         room = self.room
         deck = room.deck_of(row)
 
-        def begun() -> str:
-            from loopdeck import unpriced
-            from loopdeck.deck.launch import readied, start
-
-            specs = readied(deck, [row.loop])
-            unpriced.refuse(deck, specs)
-            return start(deck, specs[0], room.by).run
-
         def done(run: str) -> None:
             room.tell(f"{row.loop}: {run} started")
             room.reader.poke()
 
-        room.do(begun, done)
+        room.do(lambda: begun(deck, row.loop, room.by), done)
 
     def action_pause(self) -> None:
         """At the next step."""

@@ -46,7 +46,7 @@ class MoneyScreen(RoomScreen):
 
     def body(self) -> ComposeResult:
         """The views, the sums, what the money bought, the receipts."""
-        yield Choices(VIEWS, before="by", id="views")
+        yield Choices(("loop", "role", "model", "day (UTC)"), before="by", id="views")
         yield LineTable(SUMS, empty="reading the journals…", id="sums")
         yield Block(id="worth")
         yield LineTable(RECEIPTS, empty="", id="receipts")

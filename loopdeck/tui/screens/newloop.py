@@ -15,12 +15,12 @@ from loopdeck import unpriced
 from loopdeck.agents import prices
 from loopdeck.core.intent import Facts, Wish, understand
 from loopdeck.deck import newloop
-from loopdeck.deck.decks import Deck
 from loopdeck.deck.making import Made
 from loopdeck.deck.newboard import notes
 from loopdeck.deck.newloop import STEPS, Draft, Ground, Judged
 from loopdeck.tui.beside import Beside
 from loopdeck.tui.frame import RoomScreen
+from loopdeck.tui.hand import begun
 from loopdeck.tui.widgets.choices import Choices
 from loopdeck.tui.widgets.facts import FactList
 from loopdeck.tui.widgets.newform import NewForm
@@ -230,12 +230,3 @@ class NewLoopScreen(RoomScreen):
         self._judged = None
         self._hear(self._on.base, "")
         self._go(0)
-
-
-def begun(deck: Deck, loop: str, by: str) -> str:
-    """Start a run of the loop; its id. Raises UsageError, see `launch.readied`."""
-    from loopdeck.deck.launch import readied, start
-
-    ready = readied(deck, [loop])
-    unpriced.refuse(deck, ready)
-    return start(deck, ready[0], by).run
