@@ -89,7 +89,7 @@ def _facts(one: Waiting, notices: tuple[str, ...]) -> Iterable[Line]:
     glyph, style = TIERS[call.tier]
     spent = "" if row.cost is None else f", ${dollars(row.cost):.2f} spent"
     yield (cell(_padded("loop"), "dim"), cell(row.loop, "strong", 80), cell(f"  {row.run}, iteration {row.iteration}{spent}", "dim"))
-    yield _fact("asks", f"{call.rule or 'default'}: {call.reason}" if call.reason else call.rule)
+    yield _fact("rule", f"{call.rule or 'default'}: {call.reason}" if call.reason else call.rule)
     yield _fact("risk", f"{glyph} {call.tier}: {_MEANS[call.tier]}", style)
     for text, its in barriers(call, notices):
         yield _fact("sandbox", text, its)

@@ -70,16 +70,13 @@ class ApprovalsScreen(CallList):
 
     def action_why(self) -> None:
         """The evidence."""
-        self._into("why")
+        if (row := self.subject()) is not None:
+            self.room.down("why", row)
 
     def action_open(self) -> None:
         """The loop."""
-        self._into("loop")
-
-    def _into(self, place: str) -> None:
-        row = self.subject()
-        if row is not None:
-            self.room.down(place, row)
+        if (row := self.subject()) is not None:
+            self.room.down("loop", row)
 
     # Answering
 

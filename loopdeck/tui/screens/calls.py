@@ -78,6 +78,7 @@ class CallList(RoomScreen):
         known = {key: row for key, row in self._rows.items() if key in painted and row.painted == painted[key].painted}
         self._rows = painted | known
         self.table.fill(Rows(tuple(self._rows.values())))
+        self.pages.display = bool(self._rows)
         self._look()
         self.say()
         self.refresh_bindings()
