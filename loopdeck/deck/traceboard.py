@@ -26,6 +26,7 @@ _WORDS = {
 }
 KINDS = tuple(_WORDS)
 """The kinds there are, in the order a filter offers them."""
+_HIT = "›"
 _ROOMY = 100
 """Columns from which there is room for milliseconds."""
 _TREE_COST = 9
@@ -49,18 +50,18 @@ class Look:
 
     def cells(self, line: Line, *, hit: bool = False) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
         """The line's cells, and those that stand at the right edge, whatever has to be cut."""
-        mark = cell("›" if hit else " ", "ask")
-        number = cell(f"{line.number + 1:>{self._digits}} ", "dim")
         told = line.told
         if told is None:
             said = line.raw[:WIDE].decode("utf-8", "replace")
-            return (mark, number, cell("✗ damaged", "bad"), cell(f"  {said}", "dim", WIDE)), ()
-        at = cell(f"{line.at[11 : 23 if self._roomy else 19]} ", "dim")
-        iteration = cell(f"{told.iteration or '':>3} ", "dim")
+            where = cell(f"{_HIT if hit else ' '}{line.number + 1:>{self._digits}} ", "ask" if hit else "dim")
+            return (where, cell("✗ damaged", "bad"), cell(f"  {said}", "dim", WIDE)), ()
+        # As few cells as there are styles: each costs as much to paint as a whole line of one.
+        place = f"{line.number + 1:>{self._digits}} {line.at[11 : 23 if self._roomy else 19]} {told.iteration or '':>3} "
+        before = (cell(_HIT, "ask"), cell(place, "dim")) if hit else (cell(f" {place}", "dim"),)
         name, style = _WORDS.get(told.kind, (told.kind[:14], "dim"))
-        kind = (cell("✗" if told.trouble else " ", "bad"), cell(f"{name:<6} ", "bad" if told.trouble else style))
-        indent = cell("  " * told.depth) if self._tree else cell("")
-        return (mark, number, at, iteration, *kind, indent, *self._gist(told)), self._right(told)
+        indent = "  " * told.depth if self._tree else ""
+        kind = cell(f"✗{name:<6} {indent}", "bad") if told.trouble else cell(f" {name:<6} {indent}", style)
+        return (*before, kind, *self._gist(told)), self._right(told)
 
     def _gist(self, told: Told) -> Iterator[Cell]:
         if told.head:

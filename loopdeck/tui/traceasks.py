@@ -97,15 +97,16 @@ class TraceAsks(_Base):
         words = self.query_one("#words", Input)
         words.placeholder = _ASKS[what]
         words.value = value
-        words.add_class("open")
-        words.focus()
+        # At once, not at the next idle moment: what is typed next belongs into it.
+        words.display = True
+        self.set_focus(words)
         words.action_select_all()
 
     def close_words(self) -> None:
         """Back to the lines."""
         self.asking = ""
-        self.query_one("#words", Input).remove_class("open")
-        self.lines.focus()
+        self.query_one("#words", Input).display = False
+        self.set_focus(self.lines)
 
     def search(self, text: str) -> None:
         """Look for a text from the cursor on, and go to the first hit; no text ends the search."""

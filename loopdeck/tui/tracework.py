@@ -61,8 +61,17 @@ class TraceWork(_Base):
             self.run_worker(self._drive(), group="trace", exclusive=True, exit_on_error=True)
 
     def jump(self, jump: Jump) -> None:
-        """Go there as soon as that can be done; a later wish takes the place of an earlier one."""
-        self._jump = None if jump() else jump
+        """Go there as soon as that can be done, at once if it is near; a later wish takes the place of an earlier one."""
+        self._jump = jump
+        until = time.monotonic() + _AT_ONCE_S
+        there = False
+        try:
+            while not (there := self._jumped()) and not self.tracing.work() and time.monotonic() < until:
+                pass
+        except StoreError as error:
+            self.trouble = error.what
+        if not there:
+            self._jumped()
         self.kick()
 
     def forget_jump(self) -> None:

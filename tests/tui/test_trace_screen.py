@@ -322,7 +322,7 @@ def test_jumps_by_number_iteration_and_time(tmp_path):
             await until(pilot, lambda: "There is no line" in screen_text(app))
             await pilot.press("colon")
             await pilot.press("escape")
-            assert not screen.query_one("#words", Input).has_class("open")
+            assert not screen.query_one("#words", Input).display
             assert isinstance(app.screen, TraceScreen)
 
     run(look)

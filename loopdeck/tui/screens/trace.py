@@ -30,7 +30,6 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
     AUTO_FOCUS = "TraceList"
     CSS = """
     TraceScreen Input { height: 1; border: none; padding: 0 1; background: $panel; display: none; }
-    TraceScreen Input.open { display: block; }
     """
 
     def __init__(self, row: LoopRow, iteration: int | None = None) -> None:

@@ -7,10 +7,11 @@ it. Reading the few lines on the screen takes a fraction of a millisecond, so th
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -61,6 +62,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
         self.at = 0
         self.folds = Folds()
         self._look: Look | None = None
+        self._bases: dict[str, Style] = {}
         self._lines: LRUCache[int, Line] = LRUCache(_KEPT)
         self._strips: LRUCache[tuple[int, str, bool], Strip] = LRUCache(_KEPT)
 
@@ -80,8 +82,9 @@ class TraceList(Painted, ScrollView, can_focus=True):
     def go(self, place: int, *, by_hand: bool = False, middle: bool = False) -> None:
         """Put the cursor on the line at `place`, or the nearest there is; in the `middle` of the screen if it was out of sight."""
         before, self.at = self.at, max(0, min(place, self.tracing.count() - 1))
-        self._show_cursor(middle=middle)
-        self.refresh()
+        if not self._show_cursor(middle=middle):
+            for row in {self.folds.row_of(before), self.folds.row_of(self.at)}:
+                self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
         if by_hand or before != self.at:
             self.post_message(self.Moved(by_hand))
 
@@ -153,6 +156,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: every strip is made anew."""
         super().notify_style_update()
+        self._bases.clear()
         self._strips.clear()
 
     def _forget(self) -> None:
@@ -165,7 +169,9 @@ class TraceList(Painted, ScrollView, can_focus=True):
         if self._look is None:
             found = tracing.search.text if tracing.search is not None else ""
             self._look = Look(width, len(str(tracing.total())), tree=tracing.choice.calls, found=found)
-        base = self.rich_style + self.named_style(kind) if kind else self.rich_style
+        base = self._bases.get(kind)
+        if base is None:
+            base = self._bases[kind] = self.rich_style + self.named_style(kind) if kind else self.rich_style
         left, right = self._look.cells(line, hit=hit)
         edge = sum(len(one.text) for one in right)
         if edge >= width:
@@ -191,13 +197,15 @@ class TraceList(Painted, ScrollView, can_focus=True):
             self._lines[line.number] = line
         return lines
 
-    def _show_cursor(self, *, middle: bool = False) -> None:
+    def _show_cursor(self, *, middle: bool = False) -> bool:
+        """Scroll to the cursor; False if it is in sight already."""
         height, top = self.scrollable_content_region.height, self.scroll_offset.y
         row = self.folds.row_of(self.at)
         if height <= 0 or top <= row < top + height:
-            return
+            return False
         away = row - height // 2 if middle else row if row < top else row - height + 1
         self.scroll_to(y=max(0, away), animate=False, force=True, immediate=True)
+        return True
 
     def _resize(self) -> None:
         size = Size(self.scrollable_content_region.width, self.folds.rows(self.tracing.count()))
