@@ -220,7 +220,7 @@ def gathered(lines: Iterable[tuple[K, Total]]) -> Mapping[K, Total]:
 
 
 class Receipt(Struct, frozen=True):
-    """What one iteration of a run was charged, maker and checks apart."""
+    """What one iteration of a run was charged, checks and everybody else (the maker) apart."""
 
     run: str
     iteration: int
@@ -235,8 +235,6 @@ class Receipt(Struct, frozen=True):
 
 def receipts(of: Statement) -> tuple[Receipt, ...]:
     """A receipt for each iteration that was charged anything, in order; together they are the statement's total."""
-    sums = gathered(((line.iteration, line.role), line.total) for line in of.lines)
+    sums = gathered(((line.iteration, line.role == "check"), line.total) for line in of.lines)
     numbers = sorted({iteration for iteration, _ in sums})
-    return tuple(
-        Receipt(of.run, number, sums.get((number, "maker"), NOTHING), sums.get((number, "check"), NOTHING)) for number in numbers
-    )
+    return tuple(Receipt(of.run, number, sums.get((number, False), NOTHING), sums.get((number, True), NOTHING)) for number in numbers)

@@ -145,7 +145,7 @@ def _frozen(paths: RunPaths) -> Frozen | None:
 def _asked(frozen: Frozen, charge: Charge) -> tuple[str, str]:
     """The kind of agent that was called, and the model whose price counts."""
     for key, kind, model in callers(frozen.spec):
-        if (key == "script") == (charge.role == "maker") and (not model or not charge.model or model == charge.model):
+        if (key == "script") == (charge.role != "check") and (not model or not charge.model or model == charge.model):
             return kind, priced_as(kind, charge.model or model, frozen.files.get(key, ""))
     return frozen.spec.maker.agent, charge.model
 
