@@ -32,11 +32,11 @@ class Naive(App):
 
     def on_mount(self):
         self.table = self.query_one("#runs")
-        for name in ("state", "loop", "events", "kind", "clock"):
-            self.table.add_column(name, key=name, width=16)
+        for name in ("state", "loop", "events", "kind", "clock", "iter", "at", "score", "budget", "spent", "age", "why"):
+            self.table.add_column(name, key=name, width=12)
         self.files = sorted(Path(sys.argv[1]).glob("*/runs/*/*/journal.jsonl"))
         for file in self.files:
-            self.table.add_row("running", file.parent.parent.name, "0", "", "", key=str(file))
+            self.table.add_row("running", file.parent.parent.name, *[""] * 10, key=str(file))
         threading.Thread(target=self.follow, daemon=True).start()
 
     def follow(self):
@@ -57,6 +57,8 @@ class Naive(App):
         self.table.update_cell(key, "events", str(count))
         self.table.update_cell(key, "kind", kind)
         self.table.update_cell(key, "clock", f"{clock:.2f}")
+        for name in ("iter", "at", "score", "budget", "spent", "age", "why"):
+            self.table.update_cell(key, name, f"{name} {count}")
 
 Naive().run()
 '''
