@@ -74,10 +74,8 @@ def _caller(  # noqa: PLR0913 - all of them are what a caller is made of
 
 def _samples(past: Sequence[Statement], spec: LoopSpec, maker: bool) -> tuple[Sample, ...]:
     """What one caller took in each iteration. Judges are not told apart in a journal, so several share theirs evenly."""
-    role = "maker" if maker else "check"
-    keyed = ((one.run, line.iteration) for one in past for line in one.lines if line.role == role and line.iteration)
-    totals = (line.total for one in past for line in one.lines if line.role == role and line.iteration)
-    sums = gathered(zip(keyed, totals, strict=True))
+    lines = [(one.run, line) for one in past for line in one.lines if (line.role != "check") == maker and line.iteration]
+    sums = gathered(((run, line.iteration), line.total) for run, line in lines)
     share = 1 if maker else max(1, sum(check.rubric is not None for check in spec.checks))
     return tuple(Sample(-(-each.calls // share), _part_of(each.usage, share)) for each in sums.values())
 
