@@ -130,3 +130,16 @@ def test_the_forecast_is_what_is_left_at_the_rate_it_goes():
     assert reached_in(900, 1800) == 1800
     assert reached_in(0, 1800) == reached_in(-5, 0) == 0
     assert reached_in(900, 0) is None
+
+
+def test_what_an_outside_agent_asks_for_is_in_the_makers_part_of_a_receipt():
+    entries = [
+        (ev.IterationStarted(1, "s"), at(0)),
+        (ev.ModelCallReserved("m1", "agent", "a", 1, 1, 9), at(1)),
+        (ev.ModelCallSettled("m1", Usage(1), 7, "metered"), at(2)),
+        (ev.ModelCallReserved("m2", "check", "a", 1, 1, 9), at(3)),
+        (ev.ModelCallSettled("m2", Usage(1), 2, "metered"), at(4)),
+    ]
+    made = statement("fix", "r1", entries)
+    [receipt] = receipts(made)
+    assert (receipt.maker.cost, receipt.check.cost, receipt.total) == (7, 2, made.total)
