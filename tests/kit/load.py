@@ -70,9 +70,9 @@ def main(words: list[str]) -> None:
     root, base, loops, busy, rate = Path(words[0]), words[1], int(words[2]), int(words[3]), float(words[4])
     deck = Deck.open(root, {"LOOPDECK_HOME": base, "HOME": base})
     deck.home.make()
-    # Where all is quiet, nothing was spent lately either.
-    before = 40 if busy else 1
-    runs = {name(number): WrittenRun(deck, name(number)).begun().go_on(before) for number in range(loops)}
+    # Where all is quiet, nothing has happened or was spent lately either.
+    ago = 0.0 if busy else 1200.0
+    runs = {name(number): WrittenRun(deck, name(number), ago_s=ago).begun().go_on(40) for number in range(loops)}
     for run in runs.values():
         run.checkpoint()
     sys.stdout.write("ready\n")

@@ -38,9 +38,10 @@ def stamp(moment: float | None = None) -> str:
 
 
 class WrittenRun:
-    """One run of `loop`, new in the deck. `live` holds its lease; `close` gives back everything."""
+    """One run of `loop`, new in the deck. `live` holds its lease; `close` gives back everything. It lives `ago_s` seconds behind us."""
 
-    def __init__(self, deck: Deck, loop: str, *, live: bool = True, settings: Settings = SETTINGS) -> None:
+    def __init__(self, deck: Deck, loop: str, *, live: bool = True, settings: Settings = SETTINGS, ago_s: float = 0.0) -> None:
+        self._ago_s = ago_s
         self.paths: RunPaths = claim_run(deck.home, loop, datetime.now(UTC))
         self.lease = Lease.take(self.paths.lease)
         assert self.lease is not None
@@ -60,8 +61,12 @@ class WrittenRun:
         """Write these into the journal, each a second of active time after the one before."""
         for event in events:
             self.clock += 1
-            self.journal.append(event, at=at or stamp(), clock=self.clock)
+            self.journal.append(event, at=at or self.now(), clock=self.clock)
         return self
+
+    def now(self) -> str:
+        """The time it has, as journals have it."""
+        return stamp(time.time() - self._ago_s)
 
     def begun(self) -> "WrittenRun":
         """It has its place and its worktree."""
@@ -73,7 +78,7 @@ class WrittenRun:
         for _ in range(steps):
             event, traced = next(self.steps)
             self.clock += 0.05
-            at = stamp()
+            at = self.now()
             self.trace.append(traced, at=at, clock=self.clock)
             self.journal.append(event, at=at, clock=self.clock)
         return self
