@@ -221,7 +221,7 @@ def test_all_of_it_has_to_be_on_the_screen_before_y(tmp_path):
             await one.pilot.pause(0.05)
             assert one.sent(row) == []
             await one.press("home", "escape")
-            for _ in range(20):
+            while one.screen.guard.unread:
                 await one.press("space")
             assert "echo line 59" in one.text
             await one.press("y")
@@ -563,8 +563,7 @@ def test_enter_gives_the_keys_to_the_call_and_escape_takes_them_back(tmp_path):
     go(run())
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
-def test_no_hostile_text_does_anything(tmp_path, size):
+def test_no_hostile_text_does_anything(tmp_path):
     nasty = [*FAMILIES.values(), ALL, "[@click=app.quit]x[/] [/none] [bold"]
 
     def row(n, text):
@@ -574,7 +573,7 @@ def test_no_hostile_text_does_anything(tmp_path, size):
         return asking(f"loop-{n}", text, n=n, cwd=text, tool=text if n % 4 else "write_file", arguments=arguments)
 
     async def run():
-        async with desk(tmp_path, *(row(n, text) for n, text in enumerate(nasty, 1)), size=size) as one:
+        async with desk(tmp_path, *(row(n, text) for n, text in enumerate(nasty, 1)), size=(60, 16)) as one:
             for n in range(len(nasty)):
                 await one.until(lambda: one.screen._lines)
                 assert harm_in(one.text) == ""
@@ -585,13 +584,13 @@ def test_no_hostile_text_does_anything(tmp_path, size):
     go(run())
 
 
-@pytest.mark.parametrize("text", [ALL, "[@click=app.quit]x[/] [/none] [bold", "x" * 300 + ALL])
+@pytest.mark.parametrize("text", ["[@click=app.quit]x[/] [/none] [bold", "x" * 300 + ALL])
 def test_no_question_lets_hostile_text_through(tmp_path, text):
     async def run():
         async with desk(tmp_path, asking("one", text), asking("two", text, n=2)) as one:
             for key, kind in (("E", EditCall), ("A", RuleFor), ("d", Words), ("b", Sure)):
                 await one.read()
-                for _ in range(one.screen.guard.unread and 30):
+                while one.screen.guard.unread:
                     await one.press("space")
                 await one.press(key)
                 await one.modal(kind)
