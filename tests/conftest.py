@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from loopdeck.deck.serving import SWITCH
+
+# A test that wants a supervisor says so; no other leaves one behind.
+os.environ[SWITCH] = "off"
+
 
 @pytest.fixture(scope="session")
 def path_without_bwrap(tmp_path_factory) -> str:

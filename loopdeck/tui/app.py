@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.serving import ensure
 from loopdeck.deck.snapshot import NOTHING, LoopRow, Snapshot, Watcher
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.taste import Taste
@@ -75,8 +76,15 @@ class Room(Errands):
         """The deck first; then the reader starts to look."""
         self.push_screen(DeckScreen())
         self.reader.start()
-        self.set_timer(1.0, _settle)
+        self.set_timer(1.0, self._settle)
         self.last_frame.begin()
+
+    def _settle(self) -> None:
+        """What start-up has made is here to stay: the collector need not look at it again. And every deck gets its supervisor."""
+        gc.collect()
+        gc.freeze()
+        for deck in self.decks:
+            self.do(partial(ensure, deck))
 
     def _post(self, snapshot: Snapshot) -> None:
         """Called by the reader in its own thread; the one thing it does to the app."""
@@ -168,9 +176,3 @@ class Room(Errands):
         kind = getattr(import_module(f"loopdeck.tui.screens.{module}"), name)
         if not (isinstance(self.screen, kind) and not about):
             self.open(kind(*about))
-
-
-def _settle() -> None:
-    """What start-up has made is here to stay: the collector need not look at it again, which would take frames."""
-    gc.collect()
-    gc.freeze()

@@ -31,10 +31,13 @@ def begun(deck: Deck, loop: str, by: str) -> str:
     """Start a run of the loop, beside the room; its id. Raises UsageError, see `launch.readied`."""
     from loopdeck import unpriced
     from loopdeck.deck.launch import readied, start
+    from loopdeck.deck.serving import ensure
 
     specs = readied(deck, [loop])
     unpriced.refuse(deck, specs)
-    return start(deck, specs[0], by).run
+    run = start(deck, specs[0], by).run
+    ensure(deck)
+    return run
 
 
 class Hand(_Base):

@@ -142,10 +142,11 @@ def test_a_reader_that_has_had_enough_is_no_error(front):
     process.stdin.close()
 
 
-def test_the_help_names_every_verb_and_alone_it_says_what_comes_next(front):
+def test_the_help_names_every_verb_and_alone_it_wants_a_terminal(front):
     door = front({})
-    helped, alone = door.ok("--help").out, door.ok().out
+    helped, alone = door.ok("--help").out, door.run()
     assert all(verb in helped for verb in VERBS)
-    assert "control room comes next" in alone
+    assert alone.code == 2
+    assert "the room needs a terminal" in alone.err
     assert door.ok("--version").out.startswith("loopdeck ")
     assert not (door.repo / ".loopdeck").exists()
