@@ -42,6 +42,20 @@ class StoreError(LoopdeckError):
     exit_code = 14
 
 
+class Mendable(LoopdeckError):
+    """What stands in a run's way until a person has mended it. The run stands still meanwhile, and then goes on where it stood."""
+
+    exit_code = 14
+
+
+class Exhausted(StoreError, WorkspaceError, Mendable):
+    """The machine has run out of something: room on the disk, open files."""
+
+
+class WorktreeLost(WorkspaceError, Mendable):
+    """A worktree is not where or what it was: deleted, moved, replaced, tampered with, or held by another git."""
+
+
 class Bug(LoopdeckError):
     """Our own mistake, such as an event that the lifecycle does not allow. Never the operator's to mend."""
 

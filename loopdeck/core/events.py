@@ -289,10 +289,11 @@ class PauseAsked(Commanded, frozen=True):
 
 
 class RunPaused(Happening, frozen=True):
-    """It stands still; `cause` is `pause` or `hold`."""
+    """It stands still; `cause` is `pause` or `hold`, or `stall`: something stands in its way, and `why` says what."""
 
-    cause: Literal["pause", "hold"]
+    cause: Literal["pause", "hold", "stall"]
     by: str = ""
+    why: str = ""
 
 
 class RunResumed(Commanded, frozen=True):

@@ -99,7 +99,7 @@ def _ended(run: Run, event: ev.RunEnded, stamp: Stamp) -> None:
     run.ended_at = stamp.at
     run.phase = None
     run.wait = None
-    run.asking = run.asking_for = ""
+    run.asking = run.asking_for = run.stalled = ""
     charge_unsettled(run)
 
 
@@ -325,13 +325,13 @@ def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:
 
 
 def _paused(run: Run, event: ev.RunPaused, stamp: Stamp) -> None:
-    run.wait = None
+    run.wait, run.stalled = None, event.why
 
 
 def _resumed(run: Run, event: ev.RunResumed, stamp: Stamp) -> None:
     # A pause that is over says nothing of the hold that was asked for beside it.
-    if run.pause_wanted:
-        run.pause_wanted = ""
+    if run.pause_wanted or run.stalled:
+        run.pause_wanted = run.stalled = ""
     else:
         run.hold = ""
 
@@ -354,7 +354,7 @@ def _setting(run: Run, event: ev.SettingChanged, stamp: Stamp) -> None:
 def _stop(run: Run, event: ev.StopAsked, stamp: Stamp) -> None:
     run.stop = (event.by, event.why, event.now)
     run.wait = None
-    run.asking = run.asking_for = ""
+    run.asking = run.asking_for = run.stalled = ""
 
 
 def _notice(run: Run, event: ev.NoticeRaised, stamp: Stamp) -> None:

@@ -123,7 +123,7 @@ class Run(Struct):
     """A run, as its journal says it is. `clock` is its active time in seconds: a person's thinking time is not in it.
 
     `touches` counts the commands that had an effect on it, the last one at the active second `touched`; `alone` is the longest stretch
-    between two of them in active seconds (the one that goes on is not in it).
+    between two of them in active seconds (the one that goes on is not in it). `stalled` is what stands in a paused run's way.
     """
 
     loop: str = ""
@@ -190,6 +190,7 @@ class Run(Struct):
     state_settled: str = ""
     pause_wanted: str = ""
     hold: str = ""
+    stalled: str = ""
     stop: tuple[str, str, bool] | None = None
     nudges: list[str] = []
     told: list[str] = []

@@ -134,6 +134,8 @@ def _waiting(one: RunView, now: str) -> Lines:
 
 def _paused(one: RunView, now: str) -> Lines:
     run = one.run
+    if run.stalled:
+        return [Fact("stalled", run.stalled, "bad"), Fact("mended?", "`r` lets it go on where it stood", "warn"), _since(run, now)]
     who = run.pause_wanted or run.hold
     how = "paused" if run.pause_wanted else "held before its next iteration"
     return [Fact("paused", f"{how} by {who}; `r` lets it go on", "warn"), _since(run, now)]

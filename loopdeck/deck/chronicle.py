@@ -28,6 +28,7 @@ class Chronicle(Struct):
     touches: list[Touch] = []
     troubles: list[Trouble] = []
     last: str = ""
+    holder: str = ""
 
     def take(self, event: ev.AnyEvent, stamp: fold.Stamp) -> None:
         """One event more. Raises Bug if the lifecycle forbids it."""
@@ -81,7 +82,8 @@ def _lost(book: Chronicle, event: ev.ToolCallLost, at: str) -> None:
 
 
 def _runner(book: Chronicle, event: ev.RunnerStarted, at: str) -> None:
-    if event.life > 1:
+    before, book.holder = book.holder, event.nonce
+    if event.life > 1 and not (before and event.nonce == before):
         _wrong(book, "runner_died", at, f"life {event.life} goes on, as process {event.pid}")
 
 
@@ -127,7 +129,7 @@ def _backs_off(book: Chronicle, event: ev.WaitStarted, at: str) -> None:
 
 def _stands(book: Chronicle, event: ev.RunPaused, at: str) -> None:
     _done(book, at)
-    _waits(book, event.cause, event.by, at)
+    _waits(book, event.cause, event.why or event.by, at)
 
 
 def _waits(book: Chronicle, awaited: Awaited, subject: str, at: str) -> None:
@@ -171,7 +173,7 @@ def _pause(book: Chronicle, event: ev.PauseAsked, at: str) -> None:
 
 
 def _resumed(book: Chronicle, event: ev.RunResumed, at: str) -> None:
-    stood = book.waits and not book.waits[-1].until and book.waits[-1].awaited in ("pause", "hold")
+    stood = book.waits and not book.waits[-1].until and book.waits[-1].awaited in ("pause", "hold", "stall")
     if stood:
         _done(book, at, "resumed", event.by)
     else:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from loopdeck.core.findings import Finding, Verdict
 from loopdeck.core.run import Iteration, Run
 
-Awaited = Literal["approval", "verdict", "state", "pause", "hold", "back_off"]
+Awaited = Literal["approval", "verdict", "state", "pause", "hold", "stall", "back_off"]
 Deed = Literal["pause", "resume", "hold", "nudge", "set", "stop", "refused"]
 Label = Literal[
     "malformed_output",

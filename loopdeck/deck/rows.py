@@ -91,7 +91,7 @@ def run_row(view: RunView, known: Known, sums: Sums) -> LoopRow:
         status=view.status,
         reason=view.reason,
         phase=view.phase,
-        attention=attention(view.status, view.reason, unread=known.unread, damaged=bool(view.damage)),
+        attention=attention(view.status, view.reason, unread=known.unread, damaged=bool(view.damage or run.stalled)),
         iteration=run.iteration,
         settings=run.settings,
         scores=sums.scores,

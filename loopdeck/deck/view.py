@@ -92,6 +92,8 @@ def waiting_for(one: RunView) -> str:
             return "the state was changed by the maker and by hand; both versions are kept"
         case "waiting" if run.wait is not None and one.seen.held:
             return f"{run.wait.cause} until {run.wait.until}"
+        case "paused" if run.stalled:
+            return run.stalled
         case "paused":
             return f"paused by {run.pause_wanted or run.hold}"
         case "hung":

@@ -12,14 +12,17 @@ from typing import Final
 
 from msgspec import Struct
 
-from loopdeck.errors import WorkspaceError
+from loopdeck.errors import WorkspaceError, WorktreeLost
 from loopdeck.git.repository import ROOT_NOTE, Repository
 from loopdeck.git.wrapper import Git
 
 KEPT_NOTE: Final = "loopdeck-kept"
 """In the administrative folder: what copying, linking and setup put into the worktree; NUL-ended paths, relative to it."""
+PLACE_NOTE: Final = "loopdeck-place"
+"""In the administrative folder: the number by which the file system knows the worktree's folder, so that another can't pass for it."""
+_MEND: Final = "While its run goes on, `loopdeck resume` puts it right, or makes it anew from the last commit."
 _HEADS: Final = "ref: refs/heads/"
-_OURS: Final = {"HEAD", "commondir", "gitdir", "index", "locked", ROOT_NOTE}
+_OURS: Final = {"HEAD", "commondir", "gitdir", "index", "locked", ROOT_NOTE, PLACE_NOTE}
 
 
 class Worktree(Struct, frozen=True):
@@ -45,11 +48,21 @@ def open_worktree(repo: Repository, path: Path) -> Worktree:
     for worktree in ours(repo):
         if str(worktree.path) == wanted:
             return worktree
-    raise WorkspaceError(
+    raise WorktreeLost(
         "no worktree of loopdeck's is registered here",
         where=str(path),
         remedy="It has been removed. `git branch --list 'loop/*'` shows whether its work is still there.",
     )
+
+
+def note_place(worktree: Worktree) -> None:
+    """Note which folder it is that stands at the worktree's path."""
+    write_note(worktree.git_dir / PLACE_NOTE, str(worktree.path.lstat().st_ino))
+
+
+def lock_reason(path: Path) -> str:
+    """What git is told of why the worktree made at `path` must not be pruned; it is the worktree's name, wherever it goes."""
+    return f"loopdeck: {path.name}"
 
 
 def ours(repo: Repository) -> Iterator[Worktree]:
@@ -67,14 +80,16 @@ def registered(repo: Repository) -> Iterator[Worktree]:
 
 
 def verify(worktree: Worktree) -> None:
-    """Raise WorkspaceError unless the worktree is where and what it was when it was made."""
-    branch = f" Its branch {worktree.branch} is still there: start again, or look at it with `git log`." if worktree.branch else ""
+    """Raise WorktreeLost unless the worktree is where and what it was when it was made."""
+    branch = f" Its branch {worktree.branch} is still there." if worktree.branch else ""
     try:
-        if not stat.S_ISDIR(worktree.path.lstat().st_mode):
-            raise _tampered(worktree, "its folder is a link or a file now")
+        there = worktree.path.lstat()
     except FileNotFoundError as error:
-        what = "the worktree is gone: somebody has deleted or moved it"
-        raise WorkspaceError(what, where=str(worktree.path), remedy="Move it back if it was moved." + branch) from error
+        raise WorktreeLost(_gone(worktree), where=str(worktree.path), remedy=_MEND + branch) from error
+    if not stat.S_ISDIR(there.st_mode):
+        raise _tampered(worktree, "its folder is a link or a file now")
+    if (noted := _text(worktree.git_dir / PLACE_NOTE)) and noted != str(there.st_ino):
+        raise _tampered(worktree, "another folder stands in its place now")
     dot = worktree.path / ".git"
     try:
         regular = stat.S_ISREG(dot.lstat().st_mode)
@@ -133,9 +148,18 @@ def _text(file: Path) -> str:
         return ""
 
 
+def _gone(worktree: Worktree) -> str:
+    told = _text(worktree.git_dir / "gitdir")
+    if not told:
+        return "the worktree is gone, and so is what git had noted of it: somebody has removed it"
+    if told != str(worktree.path / ".git"):
+        return f"the worktree was moved to {Path(told).parent}"
+    return "the worktree is gone: somebody has deleted or moved it"
+
+
 def _tampered(worktree: Worktree, how: str) -> WorkspaceError:
-    return WorkspaceError(
+    return WorktreeLost(
         f"the worktree was tampered with: {how}",
         where=str(worktree.path),
-        remedy="Nothing in it was run or read. Look at it by hand, take out what you need, and start a new run.",
+        remedy=f"Nothing in it was run or read. Look at it by hand. {_MEND}",
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from loopdeck.errors import WorktreeLost
 from loopdeck.git import admin, diff, status, trash
 from loopdeck.git import protect as protection
 from loopdeck.git.admin import Worktree
@@ -46,6 +47,15 @@ class CleanCheckout:
     def path(self) -> Path:
         """Its root."""
         return self.worktree.path
+
+    @property
+    def is_lost(self) -> bool:
+        """True if it is not where or what it was."""
+        try:
+            admin.verify(self.worktree)
+        except WorktreeLost:
+            return True
+        return False
 
     def settle(self, placed: Iterable[str] = ()) -> tuple[str, ...]:
         """To be called once after copying, linking and setup: see `settle`."""

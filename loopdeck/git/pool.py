@@ -69,7 +69,7 @@ def take(pool: Pool, repo: Repository, path: Path, branch: str, commit: str) -> 
             trash.delete(stranger)
         admin.write_note(git_dir / "gitdir", f"{path / '.git'}\n")
         admin.write_note(git_dir / ROOT_NOTE, str(repo.root))
-        admin.write_note(git_dir / "locked", f"loopdeck: {path.name}")
+        admin.write_note(git_dir / "locked", admin.lock_reason(path))
         admin.point_head(worktree, commit)
         place.rename(path)
         return worktree

@@ -15,6 +15,7 @@ from loopdeck.git import admin, trash
 from loopdeck.git import pool as pooling
 from loopdeck.git.admin import Worktree
 from loopdeck.git.pool import Pool
+from loopdeck.git.refs import tip
 from loopdeck.git.repository import ROOT_NOTE, Repository, read_pointer
 
 _NOTHING = "0" * 40
@@ -86,6 +87,29 @@ def clear(repo: Repository, path: Path, branch: str, base: str) -> None:
     _unmake_branch(repo, branch, base)
 
 
+def recreate(
+    repo: Repository, path: Path, branch: str, commit: str, *, sparse: Sequence[str] = (), pool: Pool | None = None
+) -> Worktree:
+    """Make the worktree of `branch` at `path` once more, after it was lost; the branch is made at `commit` if that is gone too.
+
+    Nothing may be at `path`. Raises WorkspaceError if git refuses.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with pool.lock() if pool else nullcontext():
+        for one in admin.ours(repo):
+            if one.path == path or one.branch == branch:
+                trash.delete(one.git_dir)
+        if tip(repo, branch) is None:
+            _make_branch(repo, branch, commit)
+        worktree = _add(repo, path, branch, commit)
+    try:
+        _fill(worktree, sparse)
+    except BaseException:
+        _unregister(worktree)
+        raise
+    return worktree
+
+
 def _make_branch(repo: Repository, branch: str, base: str) -> None:
     nothing = _NOTHING if len(base) == len(_NOTHING) else "0" * len(base)
     made = repo.shared().run("update-ref", f"refs/heads/{branch}", base, nothing, check=False)
@@ -119,7 +143,8 @@ def _add(repo: Repository, path: Path, branch: str, base: str) -> Worktree:
     repo.shared().run("worktree", "add", "--quiet", "--no-checkout", *where)
     worktree = Worktree(path, Path(read_pointer(path / ".git")), branch, repo)
     try:
-        admin.write_note(worktree.git_dir / "locked", f"loopdeck: {path.name}")
+        admin.write_note(worktree.git_dir / "locked", admin.lock_reason(path))
+        admin.note_place(worktree)
         admin.write_note(worktree.git_dir / ROOT_NOTE, str(repo.root))
         # Where the operator keeps settings per worktree, git copies theirs; ours has none.
         (worktree.git_dir / "config.worktree").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ switched off by name, because a maker's `.gitattributes` could call them on file
 """
 
 import contextlib
+import errno
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from loopdeck.errors import WorkspaceError
+from loopdeck.errors import Exhausted, WorkspaceError, WorktreeLost
 from loopdeck.git import locks, settings
 from loopdeck.git.program import executable, hermetic
 
@@ -50,15 +51,27 @@ PATIENCE_S: Final = 3.0
 LIMIT_S: Final = 300.0
 """The longest that one git process may take, in seconds."""
 
+_SHORT: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
 _REMEDIES: Final = (
     ("promisor", "This is a partial clone; fetch what is missing with `git fetch --refetch`, or clone it whole."),
     ("transport '", "This is a partial clone; fetch what is missing with `git fetch --refetch`, or clone it whole."),
-    ("No space left", "Free some disk space and start again."),
+    ("No space left", "Free some disk space, then resume the run."),
+    ("Disk quota exceeded", "Free some disk space, then resume the run."),
+    ("Too many open files", "Raise the limit (ulimit -n), then resume the run."),
+    ("Cannot allocate memory", "Memory is short; end what you can, then resume the run."),
     ("Permission denied", "Look at who owns the file and its mode, then start again."),
     (".lock': File exists", "Another git is at work there, or died there; if none is running, remove the lock file."),
     ("bad object", "The repository misses objects; `git fsck` in it says which."),
     ("unable to read tree", "The repository misses objects; `git fsck` in it says which."),
 )
+
+_KINDS: Final = {
+    "No space left": Exhausted,
+    "Disk quota exceeded": Exhausted,
+    "Too many open files": Exhausted,
+    "Cannot allocate memory": Exhausted,
+    ".lock': File exists": WorktreeLost,
+}
 
 
 class Output(Struct, frozen=True):
@@ -172,8 +185,9 @@ class Git:
     def failure(self, args: Sequence[str], output: Output) -> WorkspaceError:
         """The error for a git that failed."""
         said = os.fsdecode(output.stderr)
-        remedy = next((remedy for sign, remedy in _REMEDIES if sign in said), "")
-        return WorkspaceError(f"git {args[0]}: {output.complaint}", where=str(self.work_tree or self.git_dir), remedy=remedy)
+        sign, remedy = next(((sign, remedy) for sign, remedy in _REMEDIES if sign in said), ("", ""))
+        kind = _KINDS.get(sign, WorkspaceError)
+        return kind(f"git {args[0]}: {output.complaint}", where=str(self.work_tree or self.git_dir), remedy=remedy)
 
     def _once(self, args: Sequence[str], stdin: bytes, env: Mapping[str, str] | None) -> Output:
         with self._spawn(args, subprocess.PIPE, env) as process:
@@ -205,7 +219,8 @@ class Git:
             )
         except OSError as error:
             missing = self._cwd() if not self._cwd().is_dir() else Path(executable())
-            raise WorkspaceError(f"git can't be started: {error.strerror}", where=str(missing)) from error
+            kind = Exhausted if error.errno in _SHORT else WorkspaceError
+            raise kind(f"git can't be started: {error.strerror}", where=str(missing)) from error
 
     def _cwd(self) -> Path:
         # Without a work tree, git takes the folder it stands in for one and reads attributes there: let it stand where none are.

@@ -20,6 +20,7 @@ from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
+from loopdeck.runner.standing import Standing
 
 POLL_S = 0.05
 """How often the inbox is looked at while a step takes its time."""
@@ -38,23 +39,46 @@ class Life:
         self._graded: Grading | None = None
         self._remembering = Remembering(site)
         self._ending = Ending(site, self._remembering)
+        self._standing = Standing(site)
         self._deadline = 0.0
 
     async def live(self) -> None:
-        """Until the run has ended. Raises only what is our own bug."""
+        """Until the run has ended. Raises what is our own bug, and what can't even be written down."""
+        self._standing.prepare()
         if self._record.run.status not in ("queued", "ended"):
             self._places.claim()
         while True:
-            self._hand.take()
-            step = decide(self._record.run, self._site.spec)
-            if isinstance(step, steps.Nothing):
-                return
             try:
-                await self._attend(step)
+                if not await self._step():
+                    break
             except Bug:
                 raise
-            except LoopdeckError as error:
-                await self._ending.end(broken_off(self._record.run, str(error).replace("\n", " ")))
+            except (LoopdeckError, OSError) as error:
+                await self._met(error)
+        self._standing.leave()
+
+    async def _step(self) -> bool:
+        """Take the commands and do the next thing; False if there is none."""
+        self._hand.take()
+        if await self._standing.mended():
+            self._made = self._graded = None
+        step = decide(self._record.run, self._site.spec)
+        if isinstance(step, steps.Nothing):
+            return False
+        if isinstance(step, _IN_THE_WORKTREE):
+            self._site.workplace.see_to(self._record.run)
+        await self._attend(step)
+        return True
+
+    async def _met(self, error: LoopdeckError | OSError) -> None:
+        """Something failed: stand still if a person can mend it, else end the run."""
+        mendable = self._standing.told(error)
+        if mendable is not None and not self._record.dead:
+            self._standing.stall(mendable)
+            return
+        if isinstance(error, OSError):
+            raise error
+        await self._ending.end(broken_off(self._record.run, str(error).replace("\n", " ")))
 
     async def _attend(self, step: steps.Step) -> None:
         """Carry out `step`; one that takes its time is attended by looking at the inbox, and a stop cuts it short."""
@@ -62,6 +86,20 @@ class Life:
         if work is None:
             return
         task = asyncio.ensure_future(work)
+        try:
+            await self._beside(task, step)
+        finally:
+            # Whatever could not be written down meanwhile: nothing goes on behind the back of the next step.
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+                if not task.cancelled():
+                    task.exception()
+        if not task.cancelled():
+            task.result()
+
+    async def _beside(self, task: "asyncio.Future[None]", step: steps.Step) -> None:
+        """Look at the inbox while `task` carries out `step`, until it is done or to be cut short."""
         seen = self._record.seq
         while not (await asyncio.wait((task,), timeout=POLL_S))[0]:
             self._hand.take()
@@ -76,8 +114,6 @@ class Life:
                 if late:
                     self._record.happened(ev.NoticeRaised("the time was up: what was under way has been cut off"))
                 break
-        if not task.cancelled():
-            task.result()
 
     @property
     def _making(self) -> Making:
@@ -126,6 +162,9 @@ _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
 """Short steps that a stop waits for, so that nothing is left half done."""
 _TIMED = (steps.CallModel, steps.RunCall, steps.RunCheck, steps.WaitOut)
 """Long steps that are cut off when the run's time is up."""
+
+_IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunCall)
+"""Steps that take nothing for granted: without a worktree they would spend money for nothing."""
 
 _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
     steps.TakePlace: Life._take_place,

@@ -35,7 +35,7 @@ class Record:
     """Journal, trace, blobs and fold of one run, in the hands of their one writer."""
 
     def __init__(self, paths: RunPaths, epoch: int, redact: Redactor) -> None:
-        self._paths = paths
+        self.paths = paths
         self._redact = redact
         self._epoch = epoch
         self._journal = JournalWriter.open(paths.journal, epoch, redact)
@@ -45,6 +45,11 @@ class Record:
         self._watch = Stopwatch(self.run.clock)
         self._watch.go(self.run.status in _ACTIVE)
         self._since_checkpoint = 0
+
+    @property
+    def dead(self) -> bool:
+        """True if the journal takes nothing more."""
+        return self._journal.dead
 
     @property
     def seq(self) -> int:
@@ -96,7 +101,7 @@ class Record:
 
     def checkpoint(self) -> None:
         """Save the fold, so that readers need not begin at the beginning."""
-        save_checkpoint(self._paths, self.run, self._journal)
+        save_checkpoint(self.paths, self.run, self._journal)
         self._since_checkpoint = 0
 
     def keep(self, data: bytes) -> str:
@@ -122,11 +127,11 @@ class Record:
 
     def write_report(self, text: str) -> None:
         """Put the run's report beside its journal."""
-        write_atomic(self._paths.report, self._redact.text(text).encode("utf-8", "replace"))
+        write_atomic(self.paths.report, self._redact.text(text).encode("utf-8", "replace"))
 
     def entries_of(self, iteration: int) -> Iterator[tr.AnyTraceEvent]:
         """The trace of one iteration, whole texts put back."""
-        for event in read_trace(self._paths.trace):
+        for event in read_trace(self.paths.trace):
             if getattr(event, "iteration", 0) != iteration:
                 continue
             if isinstance(event, tr.ToolReturned) and event.blob:

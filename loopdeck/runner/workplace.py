@@ -19,11 +19,13 @@ from loopdeck.core import events as ev
 from loopdeck.core.harness import BASE_DIGEST
 from loopdeck.core.run import Run
 from loopdeck.core.spec import LoopSpec
+from loopdeck.errors import WorktreeLost
 from loopdeck.git import tree
-from loopdeck.git.admin import Worktree, open_worktree
+from loopdeck.git.admin import Worktree, open_worktree, verify
 from loopdeck.git.base import resolve_base
 from loopdeck.git.checkout import CleanCheckout
 from loopdeck.git.diff import Change, changed, patch
+from loopdeck.git.mending import mend
 from loopdeck.git.pool import Pool
 from loopdeck.git.refs import keep_ref, tip, trees_of
 from loopdeck.git.repository import Repository
@@ -77,6 +79,30 @@ class Workplace:
         prepared = ev.WorkspacePrepared(str(self.path), branch, start.commit, (*start.notices, *notices))
         return prepared if origin is None else structs.replace(prepared, base=origin.base, start=start.commit)
 
+    def lost(self, run: Run) -> WorktreeLost | None:
+        """What is wrong with the run's worktree, if it is not where and what it was."""
+        try:
+            self.see_to(run)
+        except WorktreeLost as error:
+            return error
+        return None
+
+    def see_to(self, run: Run) -> None:
+        """Raise WorktreeLost unless the run's worktree, if it has one by now, is where and what it was. Costs some looks at files."""
+        if run.worktree:
+            verify(self.worktree)
+
+    async def mend(self, run: Run) -> tuple[str, ...]:
+        """See to it that the worktree is there and whole; gives what is to be told. Raises WorktreeLost if it can't be had."""
+        if not run.worktree or self.lost(run) is None:
+            return ()
+        self.__dict__.pop("worktree", None)
+        sparse = self._spec.workspace.sparse
+        mended = await asyncio.to_thread(lambda: mend(self.repo, self.path, run.branch, run.commit, sparse=sparse, pool=self._pool))
+        notices = await self._provide(mended.worktree) if mended.anew else ()
+        self.worktree = mended.worktree
+        return (*mended.notices, *notices)
+
     async def commit(self, run: Run, report: str) -> ev.WorkCommitted:
         """Commit what the maker left. The digest stands for the work as a whole, a report-only maker's report included."""
         message = f"{run.loop}: iteration {run.iteration}\n\n{tree.trailers(run.loop, run.id, run.iteration)}"
@@ -102,6 +128,9 @@ class Workplace:
 
     async def clean_checkout(self, run: Run) -> Path:
         """The clean checkout, at the run's commit. The loop folder's state and report are laid beside the work, to be read."""
+        if self._clean is not None and self._clean.is_lost:
+            # Our own scratch: nobody is to be asked for that.
+            self._clean, self._clean_at = None, ""
         if self._clean is None:
             self._clean = await self._make_clean(run)
         if self._clean_at != f"{run.iteration} {run.commit}":
@@ -148,9 +177,8 @@ class Workplace:
             clear(self.repo, self.check_path, "", "")
 
     async def _make_clean(self, run: Run) -> CleanCheckout:
-        # One that an earlier life of the runner has left may be half made, and nothing in it says so.
-        if os.path.lexists(self.check_path):
-            await asyncio.to_thread(lambda: clear(self.repo, self.check_path, "", ""))
+        # One that an earlier life of the runner has left may be half made, and nothing says so; of one that was deleted git knows.
+        await asyncio.to_thread(lambda: clear(self.repo, self.check_path, "", ""))
         sparse = self._spec.workspace.sparse
         clean = await asyncio.to_thread(
             lambda: CleanCheckout.create(self.repo, self.check_path, run.base, sparse=sparse, pool=self._pool)

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from loopdeck.errors import StoreError
+from loopdeck.errors import Exhausted, StoreError
 
 DIR_MODE = 0o700
 FILE_MODE = 0o600
@@ -21,19 +21,25 @@ _REMEDIES = {
     errno.EROFS: "The file system is read-only; set LOOPDECK_HOME to a place that can be written.",
     errno.EACCES: "Permission denied; the deck's home must belong to you.",
     errno.EPERM: "Permission denied; the deck's home must belong to you.",
-    errno.EMFILE: "Too many files are open; raise the limit (ulimit -n).",
-    errno.ENFILE: "The machine has too many files open.",
+    errno.EMFILE: "Too many files are open; raise the limit (ulimit -n), then resume the run.",
+    errno.ENFILE: "The machine has too many files open; end what you can, then resume the run.",
+    errno.ENOMEM: "Memory is short; end what you can, then resume the run.",
     errno.EIO: "The disk reports an error; look at the system's log before you go on.",
     errno.ENOENT: "It has gone; somebody may have cleaned up the deck's home.",
     errno.ELOOP: "A link stands where a file of loopdeck's own must be; remove it.",
 }
 
 
+EXHAUSTED = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""What the system says when it has run out of something, and may have it again."""
+
+
 def failure(doing: str, path: Path, error: OSError) -> StoreError:
     """What to raise when the system refused `doing` with `path`: says what, where and how to mend it."""
     said = error.strerror or type(error).__name__
     remedy = _REMEDIES.get(error.errno or 0, "Look at the file's place and rights, then try again.")
-    return StoreError(f"can't {doing}: {said}", where=str(path), remedy=remedy)
+    kind = Exhausted if error.errno in EXHAUSTED else StoreError
+    return kind(f"can't {doing}: {said}", where=str(path), remedy=remedy)
 
 
 def make_dir(path: Path) -> None:

@@ -88,6 +88,11 @@ class RunPaths(NamedTuple):
         return self.dir / "runner.log"
 
     @property
+    def reserve(self) -> Path:
+        """Room on the disk for the run's last words; gone once it has ended."""
+        return self.dir / "reserve"
+
+    @property
     def rescue(self) -> Path:
         """What the supervisor has done about a runner that is gone."""
         return self.dir / "rescue.json"

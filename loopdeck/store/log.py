@@ -15,7 +15,7 @@ from typing import Any, Generic, Self
 import msgspec
 
 from loopdeck.core.unknown import Unknown
-from loopdeck.errors import Bug, StoreError
+from loopdeck.errors import Bug, Exhausted, StoreError
 from loopdeck.store.files import data_sync, failure, open_private, sync_dir
 from loopdeck.store.lines import (
     LINK,
@@ -106,6 +106,11 @@ class LogWriter(Generic[E]):
     def seq(self) -> int:
         """The number of the next event."""
         return self._seq
+
+    @property
+    def dead(self) -> bool:
+        """True if nothing more can be written: a sync has failed, so that nobody knows what is on the disk."""
+        return bool(self._dead)
 
     @property
     def mark(self) -> Mark:
@@ -258,7 +263,7 @@ class LogWriter(Generic[E]):
         except OSError as error:
             return self._die("take back half a line", error)
         remedy = "The disk is probably full; free some space, then resume the run."
-        return StoreError("the disk took only a part of a line, which was taken back", where=str(self._path), remedy=remedy)
+        return Exhausted("the disk took only a part of a line, which was taken back", where=str(self._path), remedy=remedy)
 
     def _die(self, doing: str, error: OSError) -> StoreError:
         if self._dead:

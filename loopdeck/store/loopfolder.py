@@ -9,7 +9,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from loopdeck.errors import WorkspaceError
+from loopdeck.errors import Exhausted, WorkspaceError
+from loopdeck.store.files import EXHAUSTED
 
 NAME = ".loop"
 STATE = "STATE.md"
@@ -34,7 +35,8 @@ class LoopFolder:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
         except OSError as error:
-            raise WorkspaceError(f"{NAME}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error
+            kind = Exhausted if error.errno in EXHAUSTED else WorkspaceError
+            raise kind(f"{NAME}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error
 
     def read(self, name: str) -> str | None:
         """The file's text, or None if there is no plain file of that name in a plain folder. At most 1 MiB is read."""
