@@ -12,12 +12,13 @@ from loopdeck.store.layout import DeckHome
 from loopdeck.supervisor.serving import serve
 
 
-def race(gate: int, home: DeckHome, root: Path) -> None:
-    """Begin when the gate opens; tell how it went."""
+def race(gate: int, won: int, home: DeckHome, root: Path) -> None:
+    """Begin when the gate opens; tell how it went, and whoever wins also on the descriptor `won`."""
 
     def tell(text: str) -> None:
         if text.startswith("supervises"):
             os.write(1, f"won {text.rpartition(' ')[2]}\n".encode())
+            os.write(won, b".")
 
     os.read(gate, 1)
     if not serve(home, root, tell, for_ever=True, warm_after_s=3600.0):
@@ -27,21 +28,24 @@ def race(gate: int, home: DeckHome, root: Path) -> None:
 def main(count: int, home: DeckHome, root: Path) -> None:
     """A race for each line."""
     for _ in sys.stdin:
-        gate, handle = os.pipe()
+        (gate, handle), (known, won) = os.pipe(), os.pipe()
         racers = []
         for _ in range(count):
             if not (number := os.fork()):
                 os.close(handle)
-                race(gate, home, root)
+                race(gate, won, home, root)
                 os._exit(0)
             racers.append(number)
         os.close(handle)
         os.close(gate)
+        os.close(won)
         for _ in range(count - 1):
             racers.remove(os.wait()[0])
+        os.read(known, 1)
         [winner] = racers
         os.kill(winner, signal.SIGKILL)
         os.waitpid(winner, 0)
+        os.close(known)
         os.write(1, b"over\n")
 
 
