@@ -57,12 +57,12 @@ class TraceAsks(_Base):
         if self.tracing.choice.kinds:
             self.choose(Choice(iteration=self.tracing.choice.iteration, calls=self.tracing.choice.calls))
             return
-        here = self.lines.current()
+        here = self.lines.line(self.lines.at)
         self.ask("kind", word(here.told.kind) if here is not None and here.told is not None else "")
 
     def action_iteration(self) -> None:
         """Only one iteration; all, if it is only one."""
-        choice, here = self.tracing.choice, self.lines.current()
+        choice, here = self.tracing.choice, self.lines.line(self.lines.at)
         if choice.iteration:
             self.choose(Choice(choice.kinds, 0, choice.calls))
             return

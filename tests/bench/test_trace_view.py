@@ -236,6 +236,8 @@ def keys_meanwhile(terminal: Terminal) -> list[float]:
     write(terminal, "nowhere to be found at all")
     terminal.raw.clear()
     terminal.feed("\r")
+    while "hits" not in stated(terminal):
+        terminal.read(0.05)
     times = []
     for line in range(2, 40):
         times.append(timed(terminal, KEYS["down"], at(line)))

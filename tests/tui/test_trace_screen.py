@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.events import MouseScrollUp
 from textual.widgets import Input
 
 from loopdeck.core import trace as tr
@@ -174,6 +175,23 @@ def test_following_is_a_mode_and_what_is_new_is_counted_where_one_does_not_look(
             await pilot.press("end")
             await until(pilot, lambda: "new" not in screen_text(app).splitlines()[1])
             assert screen.at() == 4 * LINES - 1
+
+    run(look)
+
+
+def test_a_wheel_that_turns_up_ends_following(tmp_path):
+    async def look():
+        async with on_trace(tmp_path, [event for number in range(1, 9) for event in iteration(number)]) as (_, pilot, screen, paths):
+            assert screen.following
+            listed = screen.query_one(TraceList)
+            top = listed.scroll_offset.y
+            listed.post_message(MouseScrollUp(listed, 5, 5, 0, -1, 0, False, False, False))
+            await until(pilot, lambda: listed.scroll_offset.y < top)
+            assert not screen.following
+            write_trace(paths.trace, iteration(9))
+            await until(pilot, lambda: screen.tracing.total() == 9 * LINES)
+            await pilot.pause()
+            assert listed.scroll_offset.y < top
 
     run(look)
 

@@ -81,18 +81,20 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
 
     def renewed(self) -> None:
         """What has become known: more lines, other numbers, hits."""
-        tracing = self.tracing
+        tracing, lines = self.tracing, self.lines
         if tracing.window.generation != self._generation or tracing.shift != self._shift:
-            # The numbers foreseen were not those that the lines have, or another file stands there.
-            self.lines.at += tracing.shift - self._shift
+            # The last lines don't have the numbers that were foreseen for them, or another file stands there.
+            by = tracing.shift - self._shift
+            lines.at += by if lines.at > tracing.total() // 2 else 0
+            self._read += by
             self._generation, self._shift = tracing.window.generation, tracing.shift
-            self.lines.renew(afresh=True)
-        self.lines.renew()
+            lines.renew(afresh=True)
+        lines.renew()
         if self.following:
-            self.lines.go(tracing.count() - 1)
-        if self.following or self.lines.at >= tracing.count() - 1:
+            lines.go(tracing.count() - 1)
+        if self.following or lines.at >= tracing.count() - 1:
             self._read = tracing.total()
-        self.query_one(TraceBar).say(tracing, self.lines.at, self._state())
+        self.query_one(TraceBar).say(tracing, lines.at, self._state())
 
     def on_trace_list_moved(self, message: TraceList.Moved) -> None:
         """A hand that moves the cursor knows where it wants to be."""

@@ -61,6 +61,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
         self.tracing = tracing
         self.at = 0
         self.folds = Folds()
+        self._known: tuple[int, int, bool, int] | None = None
         self._look: Look | None = None
         self._bases: dict[str, Style] = {}
         self._lines: LRUCache[int, Line] = LRUCache(_KEPT)
@@ -68,6 +69,11 @@ class TraceList(Painted, ScrollView, can_focus=True):
 
     def renew(self, *, afresh: bool = False) -> None:
         """Show what has become known since; `afresh` if lines stand elsewhere or look different now."""
+        search = self.tracing.search
+        known = (self.tracing.count(), self.tracing.total(), self.tracing.settled, search.count() if search is not None else -1)
+        if known == self._known and not afresh:
+            return
+        self._known = known
         if afresh:
             self.folds.clear()
             self._forget()
@@ -75,14 +81,10 @@ class TraceList(Painted, ScrollView, can_focus=True):
         self._resize()
         self.refresh()
 
-    def current(self) -> Line | None:
-        """The line under the cursor."""
-        return next(iter(self._fetch([self.at])), None) if self.tracing.count() else None
-
     def go(self, place: int, *, by_hand: bool = False, middle: bool = False) -> None:
         """Put the cursor on the line at `place`, or the nearest there is; in the `middle` of the screen if it was out of sight."""
         before, self.at = self.at, max(0, min(place, self.tracing.count() - 1))
-        if not self._show_cursor(middle=middle):
+        if not self._show_cursor(middle=middle) and before != self.at:
             for row in {self.folds.row_of(before), self.folds.row_of(self.at)}:
                 self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
         if by_hand or before != self.at:
@@ -109,7 +111,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
             return self.strip((), width)
         if part:
             return self.strip((cell("      │ ", "dim"), cell(self.folds.text(place, part), "plain", 4000)), width)
-        line = self._line(place)
+        line = self.line(place)
         if line is None:
             return self.strip((cell(_UNKNOWN, "dim"),), width)
         kind = "" if place != self.at else ("cursor" if self.has_focus else "cursor-idle")
@@ -141,6 +143,10 @@ class TraceList(Painted, ScrollView, can_focus=True):
             self.go(place, by_hand=True)
             if again:
                 self.action_choose()
+
+    def on_mouse_scroll_up(self) -> None:
+        """A wheel that turns away from the newest line means as much as a key."""
+        self.post_message(self.Moved(by_hand=True))
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """The cursor looks different in the list that has the keys."""
@@ -178,8 +184,10 @@ class TraceList(Painted, ScrollView, can_focus=True):
             return self.strip(left, width, base=base)
         return Strip.join([self.strip(left, width - edge, base=base), self.strip(right, edge, base=base)])
 
-    def _line(self, place: int) -> Line | None:
-        """The line at `place`; with it all those on the screen are read that are not known yet."""
+    def line(self, place: int) -> Line | None:
+        """The line at `place`, if it is known; with it all those on the screen are read that are not known yet."""
+        if not 0 <= place < self.tracing.count():
+            return None
         known = self._lines.get(self.tracing.number(place))
         if known is not None:
             return known
