@@ -51,6 +51,7 @@ class Naive(App):
                         said = json.loads(line)
                         counts[key] = counts.get(key, 0) + 1
                         self.call_from_thread(self.changed, key, counts[key], said["event"]["kind"], said["clock"])
+                        Path(sys.argv[2]).write_text(str(sum(counts.values())))
             time.sleep(0.005)
 
     def changed(self, key, count, kind, clock):
