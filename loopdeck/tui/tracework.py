@@ -25,6 +25,8 @@ _FRAME_S = 0.05
 _AT_ONCE_S = 0.015
 """So much is done before the first paint: enough for all of a trace of a few thousand lines."""
 
+_SHORT = 20_000
+
 Jump = Callable[[], bool]
 """Goes where somebody wants to go, and says True, as soon as it is known where that is (or that it is nowhere)."""
 
@@ -47,7 +49,9 @@ class TraceWork(_Base):
         until = time.monotonic() + _AT_ONCE_S
         try:
             self.tracing.open()
-            while not self.tracing.work() and time.monotonic() < until:
+            # Of a long one the end is there already, and nothing else is worth a later first paint.
+            short = self.tracing.total() <= _SHORT
+            while short and not self.tracing.work() and time.monotonic() < until:
                 pass
         except StoreError as error:
             self.trouble = error.what
