@@ -17,10 +17,10 @@ from loopdeck.core import trace as tr
 from loopdeck.core.budget import NoRoom, Room, room
 from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, ModelFailed, ModelReply, ModelRequest, Part
 from loopdeck.core.decide import MAX_FAILURES, back_off
-from loopdeck.core.findings import Problem
-from loopdeck.core.happening import CallAsked, Role
+from loopdeck.core.happening import Role
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import FREE, Rates, Usage
+from loopdeck.runner.account import Account
 from loopdeck.runner.record import Record
 
 
@@ -57,20 +57,20 @@ class Meter:
 
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._account = Account(record)
 
     async def call(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
         """One call, once. Raises BudgetSpent (nothing was sent) or ModelFailed (settled)."""
         record = self._record
         bound, allowed = await self._room(line, request)
         request = structs.replace(request, max_output=allowed.output_cap)
-        call = f"m{record.run.spend.model_calls + len(record.run.reserved) + 1}"
-        record.happened(ev.ModelCallReserved(call, line.role, request.model, bound, allowed.output_cap, allowed.cost), durable=True)
+        called = self._account.reserve(line.role, request.model, bound, allowed)
         notes = tuple(
             tr.PartNote(one.name, len(one.text.encode()), record.keep_text(one.text), one.source, one.stable) for one in parts
         )
         record.traced(
             tr.PromptSent(
-                record.run.iteration, line.role, call, request.model, notes, len(request.messages),
+                record.run.iteration, line.role, called.id, request.model, notes, len(request.messages),
                 tuple(tool.name for tool in request.tools), request.max_output, "fresh", line.template,
             )
         )  # fmt: skip
@@ -78,12 +78,21 @@ class Meter:
         try:
             reply = await line.agent.call(request, lambda text: None)
         except ModelFailed as failure:
-            self._failed(line, request, call, failure, time.monotonic() - begun)
+            settled = self._account.failed(called, failure, time.monotonic() - begun)
+            if failure.maybe_charged:
+                self._account.settle_bound(settled)
+            else:
+                self._account.settle(settled)
             raise
         except asyncio.CancelledError:
-            self._charge_bound(call, ev.ModelCallSettled(call, failure="cut", message="stopped while it ran"))
+            self._account.settle_bound(ev.ModelCallSettled(called.id, failure="cut", message="stopped while it ran"))
             raise
-        self._answered(line, request, call, reply, time.monotonic() - begun)
+        settled = self._account.answered(called, reply, line.cost(request.model, reply.usage), time.monotonic() - begun)
+        if reply.certainty == "estimated":
+            # The provider named no usage: what was reserved is what it may have been.
+            self._account.settle_bound(settled)
+        else:
+            self._account.settle(settled)
         return reply
 
     async def patiently(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
@@ -114,47 +123,6 @@ class Meter:
                 bound = counted
                 allowed = room(run, rates, bound, request.max_output)
         if isinstance(allowed, NoRoom):
-            self._record.happened(ev.LimitReached(allowed.limit, line.role, allowed.left))
+            self._account.no_room(line.role, allowed)
             raise BudgetSpent(allowed.limit)
         return bound, allowed
-
-    def _answered(self, line: Line, request: ModelRequest, call: str, reply: ModelReply, seconds: float) -> None:
-        record = self._record
-        cost = line.cost(request.model, reply.usage)
-        record.traced(
-            tr.ModelReplied(
-                record.run.iteration, line.role, call, reply.model or request.model, reply.blocks, reply.stop, reply.usage,
-                seconds, cost, reply.certainty, reply.request_id,
-            )
-        )  # fmt: skip
-        asked = tuple(CallAsked(use.id, use.tool) for use in reply.calls)
-        settled = ev.ModelCallSettled(call, reply.usage, cost, reply.certainty, stop=reply.stop, asked=asked, session=reply.session)
-        if reply.certainty == "estimated":
-            # The provider named no usage: what was reserved is what it may have been.
-            self._charge_bound(call, settled)
-        else:
-            # Not made durable by itself: what follows from the reply is, and lost in a power cut the call counts as its bound.
-            record.happened(settled)
-
-    def _failed(self, line: Line, request: ModelRequest, call: str, failure: ModelFailed, seconds: float) -> None:
-        record = self._record
-        record.traced(
-            tr.ModelFailed(
-                record.run.iteration, line.role, call, request.model, failure.kind, failure.message, seconds, failure.retry_after
-            )
-        )
-        problem: Problem | None = "malformed_output" if failure.kind == "malformed" else None
-        settled = ev.ModelCallSettled(
-            call, cost=0, failure=failure.kind, message=failure.message, retry_after=failure.retry_after, problem=problem,
-            session=failure.session,
-        )  # fmt: skip
-        if failure.maybe_charged:
-            self._charge_bound(call, settled)
-        else:
-            record.happened(settled)
-
-    def _charge_bound(self, call: str, settled: ev.ModelCallSettled) -> None:
-        reserved = self._record.run.reserved[call]
-        usage = Usage(input=reserved.input_bound, output=reserved.output_cap)
-        whole = structs.replace(settled, usage=usage, cost=reserved.cost, certainty="estimated")
-        self._record.happened(whole, durable=True)

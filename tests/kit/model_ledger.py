@@ -84,7 +84,7 @@ class Ledger:
         return Usage(input=total - read - write, cache_read=read, cache_write=write)
 
     def _automatic(self, request: Request, total: int) -> Usage:
-        items = request.body.get("messages") or request.body.get("input") or []
+        items = request.body.get("messages") or request.body.get("input") or request.body.get("contents") or []
         size, read = 0, 0
         digest = hashlib.sha256()
         fresh: list[tuple[str, str, str]] = []

@@ -1,6 +1,6 @@
 """A model provider on the loopback interface: it answers as a scenario says, fails on demand, keeps the bill.
 
-It speaks the Messages, Chat Completions and Responses APIs, streamed and not. In a test: `with
+It speaks the Messages, Chat Completions, Responses and generateContent APIs, streamed and not. In a test: `with
 serving(scenario) as server:`, then `server.url` (for OpenAI `server.url + "/v1"`), `server.requests`,
 `server.ledger`. As a process: `python -m tests.kit.model_server --scenario module:function` prints its
 address, answers `GET /ledger`, `/requests` and `/errors`, and ends with its standard input. A path before
@@ -26,6 +26,7 @@ import msgspec
 
 from loopdeck.core.usage import Usage
 from tests.kit import model_dialects as dialects
+from tests.kit import model_gemini as gemini
 from tests.kit import model_responses as responses
 from tests.kit.model_ledger import Ledger
 from tests.kit.model_talk import (
@@ -61,22 +62,26 @@ _READ: dict[Dialect, Callable[[dialects.Json], dialects.Json]] = {
     "count_tokens": dialects.read_messages,
     "chat": dialects.read_chat,
     "responses": responses.read_responses,
+    "gemini": gemini.read_gemini,
 }
 _COMPLAINT: dict[Dialect, Callable[[dialects.Json], str]] = {
     "messages": dialects.messages_complaint,
     "count_tokens": lambda body: dialects.messages_complaint(body | {"max_tokens": 1}),
     "chat": dialects.chat_complaint,
     "responses": responses.responses_complaint,
+    "gemini": gemini.gemini_complaint,
 }
 _EVENTS: dict[Dialect, Callable[[Request, Answer, Usage], Iterator[dialects.Event]]] = {
     "messages": dialects.messages_events,
     "chat": dialects.chat_events,
     "responses": responses.responses_events,
+    "gemini": gemini.gemini_events,
 }
 _BODY: dict[Dialect, Callable[[Request, Answer, Usage], dialects.Json]] = {
     "messages": dialects.messages_body,
     "chat": dialects.chat_body,
     "responses": responses.responses_body,
+    "gemini": gemini.gemini_body,
 }
 
 
@@ -143,23 +148,28 @@ class ModelServer:
         if method == "GET":
             await self._show(writer, path)
             return not last
-        tag, _, route = path.partition("?")[0].rpartition("/v1")
-        dialect = _ROUTES.get(route)
+        tag, model, verb = gemini.address(path)
+        route = ""
+        if not verb:
+            tag, _, route = path.partition("?")[0].rpartition("/v1")
+        dialect = "gemini" if verb else _ROUTES.get(route)
         if dialect is None or (dialect == "count_tokens" and not self.counts):
             await self._refuse(writer, "messages", Refuse(404, "not_found_error", f"no such endpoint: {path}"))
             return True
-        key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
+        key = headers.get("x-api-key") or headers.get("x-goog-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
         if self.keys and key not in self.keys:
             await self._refuse(writer, dialect, Refuse(401, "authentication_error", "invalid x-api-key"))
             return True
         body = json.loads(raw)
+        if verb:
+            body |= {"model": model, "stream": verb.startswith("stream")}
         if complaint := _COMPLAINT[dialect](body):
             await self._refuse(writer, dialect, Refuse(400, "invalid_request_error", complaint))
             return True
         self._seen += dialect != "count_tokens"
         request = Request(
             n=self._seen, dialect=dialect, tag=tag.strip("/"), key=key, model=body.get("model", ""),
-            stream=bool(body.get("stream")), body=body, raw=raw, **_READ[dialect](body),
+            stream=bool(body.get("stream")), body=body, raw=raw, headers=headers, **_READ[dialect](body),
         )  # fmt: skip
         if dialect == "count_tokens":
             await self._send_json(writer, {"input_tokens": self.ledger.count(request)})
@@ -255,6 +265,8 @@ class ModelServer:
         body: dict[str, Any] = {"type": "error", "error": error, "request_id": "req_refused"}
         if dialect in {"chat", "responses"}:
             body = {"error": error | {"code": refusal.kind, "param": None}}
+        if dialect == "gemini":
+            body = {"error": {"code": refusal.status, "message": refusal.message, "status": refusal.kind.upper()}}
         raw = json.dumps(body).encode() if refusal.body is None else refusal.body
         await self._send(writer, refusal.status, raw, dict(refusal.headers))
 
@@ -294,6 +306,8 @@ def _error_event(dialect: Dialect, fault: ErrorEvent) -> bytes:
     match dialect:
         case "chat":
             return _encoded("", {"error": error | {"code": fault.kind, "param": None}})
+        case "gemini":
+            return _encoded("", {"error": {"code": 503, "message": fault.message, "status": fault.kind.upper()}})
         case "responses":
             return _encoded(
                 "error",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from loopdeck.core.usage import Usage
 
-Dialect = Literal["messages", "count_tokens", "chat", "responses"]
+Dialect = Literal["messages", "count_tokens", "chat", "responses", "gemini"]
 
 BYTES_PER_TOKEN = 3
 TOOL_PREAMBLE = 500
@@ -50,6 +50,7 @@ class Request:
     tools: tuple[str, ...]
     body: Mapping[str, Any]
     raw: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def prompt(self) -> str:
