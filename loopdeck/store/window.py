@@ -61,6 +61,9 @@ class Window(Generic[E]):
         self._ahead = Ahead()
         self._descriptor = -1
         self._identity = (0, 0)
+        # Size and time of the file as it was looked at last, and as it was when all of it was indexed.
+        self._stamp = (0, 0)
+        self._complete = (-1, 0)
         # How many newlines there are before the end of each whole block; how many in all, and where the last one is.
         self._counts = array("Q")
         self._total = self.known = 0
@@ -142,13 +145,15 @@ class Window(Generic[E]):
 
     def _grow(self, limit: int) -> bool:
         size = self.size = self._look()
+        if self._stamp == self._complete:
+            return True
         if size < self.known:
             self._forget()
         del self._counts[size // BLOCK :]
         total = self._counts[-1] if self._counts else 0
-        buffer = bytearray(_READ)
         at = len(self._counts) * BLOCK
         end = min(size, at + limit)
+        buffer = bytearray(min(_READ, BLOCK * max(1, -(-(end - at) // BLOCK))))
         while at < end:
             got = os.preadv(self._descriptor, [buffer], at)
             if not got:
@@ -165,7 +170,7 @@ class Window(Generic[E]):
         # What comes after the last newline may yet be cut by the writer and become something else.
         while self._counts and self._counts[-1] == total:
             self._counts.pop()
-        self._ahead = Ahead()
+        self._ahead, self._complete = Ahead(), self._stamp
         return True
 
     def _look(self) -> int:
@@ -174,20 +179,24 @@ class Window(Generic[E]):
             with suppress(FileNotFoundError):
                 there = self._path.stat()
                 if self._identity == (there.st_dev, there.st_ino):
+                    self._stamp = (there.st_size, there.st_mtime_ns)
                     return there.st_size
             self.close()
             self._forget()
         try:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
+            self._stamp = (0, 0)
             return 0
         found = os.fstat(self._descriptor)
         self._identity = (found.st_dev, found.st_ino)
+        self._stamp = (found.st_size, found.st_mtime_ns)
         return found.st_size
 
     def _forget(self) -> None:
         """Another file stands here, or lines have gone from it: all that was known of it was of something else."""
         self._counts, self._total, self.known, self._ahead = array("Q"), 0, 0, Ahead()
+        self._complete = (-1, 0)
         self.generation += 1
 
     def _foreseen(self, end: int) -> Iterator[Ahead]:

@@ -86,6 +86,19 @@ def test_a_line_larger_than_a_step_does_not_stop_the_index(tmp_path):
     window.close()
 
 
+@pytest.mark.parametrize("limit", [1, 1000, BLOCK - 1, BLOCK + 1, 100_000])
+def test_steps_of_any_size_give_the_same_index(tmp_path, limit):
+    path = many(tmp_path, 1500)
+    window = window_on_trace(path)
+    while not window.grow(limit):
+        pass
+    assert window.count() == 1500
+    assert [row.entry.seq for first in (0, 700, 1490) for row in window.rows(first, 3) if row.entry] == [
+        first + more for first in (0, 700, 1490) for more in range(3)
+    ]
+    window.close()
+
+
 def test_a_log_cut_under_a_window_is_another(tmp_path):
     path = many(tmp_path, 2000)
     window = window_on_trace(path)

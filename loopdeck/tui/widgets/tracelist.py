@@ -180,7 +180,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
             base = self._bases[kind] = self.rich_style + self.named_style(kind) if kind else self.rich_style
         left, right = self._look.cells(line, hit=hit)
         edge = sum(len(one.text) for one in right)
-        if edge >= width:
+        if not right or edge >= width:
             return self.strip(left, width, base=base)
         return Strip.join([self.strip(left, width - edge, base=base), self.strip(right, edge, base=base)])
 
