@@ -15,8 +15,9 @@ from msgspec import structs
 from loopdeck.core import events as ev
 from loopdeck.core.happening import Settings
 from loopdeck.core.redact import Redactor, secrets_of
-from loopdeck.errors import LoopdeckError
+from loopdeck.errors import LoopdeckError, StoreError
 from loopdeck.runner.record import Record
+from loopdeck.store import rescue
 from loopdeck.store.frozen import Frozen, thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.lease import Lease
@@ -30,6 +31,7 @@ def main(argv: list[str]) -> int:
     lease = Lease.take(paths.lease)
     if lease is None:
         return 3
+    record: Record | None = None
     try:
         frozen = thaw(paths.dir)
         record = Record(paths, lease.epoch, Redactor(secrets_of(os.environ)))
@@ -37,10 +39,19 @@ def main(argv: list[str]) -> int:
         asyncio.run(_live(record, frozen, lease, paths))
     except LoopdeckError as error:
         sys.stderr.write(f"{error}\n")
+        if record is not None and record.dead:
+            _give_up(paths, lease, error)
         return 14
     finally:
         lease.release()
     return 0
+
+
+def _give_up(paths: RunPaths, lease: Lease, error: LoopdeckError) -> None:
+    """The disk did not keep what was written, nobody knows how much of it: no other life is to build on that before a person looks."""
+    what = " ".join(str(error).split())
+    with contextlib.suppress(StoreError):
+        rescue.save(paths, structs.replace(rescue.load(paths), epoch=lease.epoch, gave_up=what), durable=False)
 
 
 def _begin(record: Record, frozen: Frozen, lease: Lease) -> None:
@@ -83,6 +94,9 @@ async def _live(record: Record, frozen: Frozen, lease: Lease, paths: RunPaths) -
     try:
         async with assembled(record, frozen, paths) as life:
             await life.live()
+    except StoreError:
+        # What can't be written down can't be told here either.
+        raise
     except Exception:
         # The outermost line of the process: our own bug must not leave a run that looks alive for ever.
         traceback.print_exc()

@@ -76,7 +76,7 @@ class Life:
         if mendable is not None and not self._record.dead:
             self._standing.stall(mendable)
             return
-        if isinstance(error, OSError):
+        if self._record.dead:
             raise error
         await self._ending.end(broken_off(self._record.run, str(error).replace("\n", " ")))
 

@@ -52,6 +52,7 @@ class LogWriter(Generic[E]):
         "_crc",
         "_dead",
         "_descriptor",
+        "_end",
         "_epoch",
         "_form",
         "_line",
@@ -71,7 +72,7 @@ class LogWriter(Generic[E]):
         self._epoch = epoch
         self._redact = redact
         self._dead = ""
-        self._seq = self._crc = self._ahead = 0
+        self._seq = self._crc = self._ahead = self._end = 0
         # One buffer for all lines, since to make room for each takes as long as to encode it. To the redactor it is as good as bytes.
         self._line: Any = bytearray()
         # The link that the next line will carry (none if empty), and where the last line with one begins.
@@ -146,8 +147,9 @@ class LogWriter(Generic[E]):
         except OSError as error:
             raise self._refused(error) from error
         if written != len(line):
-            raise self._undone(written)
+            raise self._undone()
         self._seq = seq + 1
+        self._end += written
         self._crc = crc32(tail, crc)
         if prev:
             self._linked(line)
@@ -175,10 +177,10 @@ class LogWriter(Generic[E]):
         except OSError as error:
             raise self._refused(error) from error
         if written != len(data):
-            raise self._undone(written)
+            raise self._undone()
         if linked:
             self._linked(linked)
-        self._seq, self._crc = seq + len(lines), crc
+        self._seq, self._crc, self._end = seq + len(lines), crc, self._end + written
         if durable:
             self.sync()
         return seq
@@ -246,7 +248,7 @@ class LogWriter(Generic[E]):
         self.cut = os.fstat(self._descriptor).st_size - mark.offset
         if self.cut:
             os.ftruncate(self._descriptor, mark.offset)
-        self._seq, self._crc, self._ahead = mark.seq, mark.crc, mark.line - mark.seq
+        self._seq, self._crc, self._ahead, self._end = mark.seq, mark.crc, mark.line - mark.seq, mark.offset
         if mark.offset:
             self._linked_at, end = _last_link(self._descriptor, mark)
             self._prev = _hash_of(self._descriptor, self._linked_at, end if self._form.linked else mark.offset)
@@ -256,10 +258,10 @@ class LogWriter(Generic[E]):
             return StoreError(f"nothing can be written: {self._dead}", where=str(self._path), remedy="Resume the run.")
         return failure("write to the log", self._path, error)
 
-    def _undone(self, written: int) -> StoreError:
-        """Take back a write of which only `written` bytes were taken."""
+    def _undone(self) -> StoreError:
+        """Take back a write of which only a part was taken, by whatever the system says of how much."""
         try:
-            os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
+            os.ftruncate(self._descriptor, self._end)
         except OSError as error:
             return self._die("take back half a line", error)
         remedy = "The disk is probably full; free some space, then resume the run."

@@ -1,6 +1,6 @@
 """The supervisor's memory of a run whose runner is gone, in the run's folder, so that the next supervisor goes on counting.
 
-Written by whoever holds the supervisor's lease, before a runner is started; read by everybody.
+Written by whoever holds the supervisor's lease, before a runner is started, and by a runner that gives its run up; read by everybody.
 """
 
 import msgspec
@@ -23,6 +23,6 @@ def load(paths: RunPaths) -> Tries:
         return Tries()
 
 
-def save(paths: RunPaths, tries: Tries) -> None:
+def save(paths: RunPaths, tries: Tries, *, durable: bool = True) -> None:
     """Keep it, also through a power cut. Raises StoreError."""
-    write_atomic(paths.rescue, msgspec.json.encode(tries), durable=True)
+    write_atomic(paths.rescue, msgspec.json.encode(tries), durable=durable)

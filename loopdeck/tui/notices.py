@@ -59,6 +59,8 @@ def _waits(row: LoopRow) -> str:
         return " ".join(("asking", row.asking, row.asking_for, *(one.id for one in row.approvals)))
     if row.status == "hung":
         return "hung"
+    if row.status == "paused" and row.attention == "broken":
+        return f"stalled {row.last_at}"
     if row.status == "ended" and row.reason in ("lost", "error"):
         return row.reason
     return ""
