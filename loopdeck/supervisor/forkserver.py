@@ -5,6 +5,7 @@ thread, no event loop and no connection of its own, so that a fork copies nothin
 or when the code it has loaded is not that on disk any more.
 """
 
+import ctypes
 import gc
 import os
 import select
@@ -13,6 +14,7 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -27,6 +29,7 @@ from loopdeck.supervisor.births import FIXED, Environment, Reply, Request, at_ho
 
 _LISTENED_S = 1.0
 _BACKLOG = 256
+_M_ARENA_MAX = -8
 _UCRED = struct.Struct("3i")
 
 
@@ -140,6 +143,9 @@ def _listening(home: DeckHome) -> socket.socket:
 def main(argv: list[str]) -> int:
     """Serve the deck's home. Returns 0 when it is time to go, 14 if it can't begin."""
     gc.disable()
+    # The threads of those that are forked share what memory is free, instead of a piece of their own for each.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         server = ForkServer(DeckHome(Path(argv[1])), [one for one in argv[2].split(",") if one], 0)

@@ -1,6 +1,7 @@
 """Goals 22 and 23: fifty runners of an agent with an SDK at once, forked from the warm process and spawned; their time and memory."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from loopdeck.unpriced import refuse
 from tests.bench.engine import until
 from tests.bench.patient_model import GATE
 from tests.bench.report import goal, say
+from tests.cli.loops import fixer
 from tests.e2e.seat import Seat, seated
 from tests.kit.model_process import serving_process
 from tests.supervisor.warmed import environment, made, warmed
@@ -173,3 +175,40 @@ def test_goal_22_a_runner_with_all_loaded_is_forked_in_no_time(tmp_path, monkeyp
     say(f"{RUNS} runners: forked in {forked:.3f} s, {forked / RUNS * 1e3:.1f} ms each; spawned and loaded in {took:.1f} s")
     goal("22b", "one runner forked, ms", forked / RUNS * 1e3, 30, 15)
     goal(22, f"{RUNS} runners forked, times faster than spawned", took / forked, 20, 100, "higher")
+
+
+def begun_after(seat: Seat) -> tuple[float, float]:
+    """Seconds from the start of `loopdeck start` to the runner's first event, and those of CPU that the verb took."""
+    before, known = resource.getrusage(resource.RUSAGE_CHILDREN), len(seat.deck.home.runs_of("fixer"))
+    began = time.monotonic()
+    process = seat.start("start", "fixer")
+    while len(runs := seat.deck.home.runs_of("fixer")) == known or not read_bytes(runs[-1].journal):
+        assert time.monotonic() - began < 30
+        time.sleep(0.001)
+    waited = time.monotonic() - began
+    process.communicate()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seat.until_ended("fixer")
+    return waited, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_a_run_is_begun_sooner_than_by_spawning(tmp_path):
+    with (
+        seated(tmp_path / "warm", {"README.md": "# A project\n", **fixer()}) as warm,
+        seated(tmp_path / "cold", {"README.md": "# A project\n", **fixer()}) as cold,
+        warmed(warm) as process,
+    ):
+        figures: dict[str, list[tuple[float, float]]] = {"forked": [], "spawned": []}
+        for seat in (warm, cold):
+            seat.done("fixer")
+        for _ in range(9):
+            figures["forked"].append(begun_after(warm))
+            figures["spawned"].append(begun_after(cold))
+        assert process.poll() is None, "loopdeck's code was changed meanwhile"
+    waits = {how: median(wait for wait, _ in each) for how, each in figures.items()}
+    took = {how: median(cpu for _, cpu in each) for how, each in figures.items()}
+    for how, each in figures.items():
+        say(f"{how}: first event after {waits[how] * 1e3:.0f} ms ({min(each)[0] * 1e3:.0f} at best), CPU {took[how] * 1e3:.0f} ms")
+    say(f"others running: load {os.getloadavg()[0]:.0f}")
+    goal("S1", "`start` to the first event, of what it takes with a spawned runner", waits["forked"] / waits["spawned"], 1.0, 0.6)
+    goal("S2", "CPU of `start`, of what it takes with a spawned runner", took["forked"] / took["spawned"], 1.1, 1.0)
