@@ -40,7 +40,9 @@ class CommandCheck:
 
 async def run_command(spec: CheckSpec, context: CheckContext) -> tuple[Verdict, bytes]:
     """The verdict on `spec.run`, and its output."""
-    command = Command(("/bin/sh", "-c", spec.run), context.checkout, context.env, spec.timeout_s)
+    command = Command(
+        ("/bin/sh", "-c", spec.run), context.checkout, context.env, spec.timeout_s, writable=(context.checkout,), role="check"
+    )
     try:
         finished = await context.door.run(command)
     except WorkspaceError as error:

@@ -11,7 +11,7 @@ from loopdeck.core.spec import Workspace
 from loopdeck.errors import WorkspaceError
 from loopdeck.git.admin import Worktree
 from loopdeck.git.checkout import CleanCheckout, settle
-from loopdeck.git.provision import provision
+from loopdeck.git.provision import Provisioned, provision
 from loopdeck.sandbox.port import Command, Door
 
 SETUP_TIMEOUT_S = 1800.0
@@ -27,7 +27,7 @@ async def furnish(
     notices: tuple[str, ...] = ()
     placed: tuple[str, ...] = ()
     if wanted.copy or wanted.link:
-        provided = await asyncio.to_thread(provision, worktree.repo.root, worktree.path, wanted.copy, wanted.link)
+        provided = await asyncio.to_thread(_provided, worktree, wanted, door.confines)
         notices, placed = provided.notices, provided.paths
     if wanted.setup:
         await _set_up(worktree.path, wanted.setup, door, env)
@@ -37,10 +37,15 @@ async def furnish(
     return notices
 
 
+def _provided(worktree: Worktree, wanted: Workspace, confined: bool) -> Provisioned:
+    return provision(worktree.repo.root, worktree.path, wanted.copy, wanted.link, held=confined)
+
+
 async def _set_up(where: Path, setup: str, door: Door, env: Mapping[str, str]) -> None:
-    done = await door.run(Command(("/bin/sh", "-c", setup), where, env, SETUP_TIMEOUT_S))
+    done = await door.run(Command(("/bin/sh", "-c", setup), where, env, SETUP_TIMEOUT_S, writable=(where,), role="setup"))
     if done.exit_code != 0:
         said = done.text.strip().splitlines()
         what = f"the setup `{setup}` failed: {done.ended_by or f'exit code {done.exit_code}'}"
-        remedy = "Mend workspace.setup in the loop file."
+        walls = " In the sandbox it reaches the network only if `sandbox.setup_network` is true." if door.confines else ""
+        remedy = f"Mend workspace.setup in the loop file.{walls}"
         raise WorkspaceError(what + (f": {said[-1]}" if said else ""), where=str(where), remedy=remedy)

@@ -24,22 +24,27 @@ from loopdeck.store.machine import default_limit
 _GIT_NEEDED = (2, 31)
 _NO_GIT = 14
 _OTHERS = ("claude", "codex", "opencode", "gemini", "qwen")
+_CONFINED = (
+    "commands of makers, checks and setup run in a sandbox: no network, no home, nothing written outside their worktree",
+    "so `bash` needs no approval, unless a rule or the loop's `[sandbox]` says otherwise",
+)
 _UNCONFINED = (
-    "this version runs the commands of makers and checks unsandboxed, with your rights",
-    "so approvals are advice: what a person has allowed can do anything that you can",
+    "commands of makers and checks run unsandboxed, with your rights",
+    "so approvals are advisory: what a person has allowed can do anything that you can",
 )
 
 
 def run(options: argparse.Namespace) -> int:
     """Say it; 14 if something essential is missing."""
     git = _git()
+    holds, told = facts()
     found: dict[str, Any] = {
         "loopdeck": __version__,
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "git": git,
         "agents": [_agent(kind) for kind in MODEL_AGENTS],
         "others": [{"command": name, "path": path} for name in _OTHERS if (path := shutil.which(name))],
-        "sandbox": {"confines": False, "facts": [*_UNCONFINED, *facts()[1]]},
+        "sandbox": {"confines": holds, "facts": [*(_CONFINED if holds else _UNCONFINED), *told]},
         "environment": _environment(),
         "terminal": _terminal(),
         "deck": _deck() if git["ok"] else None,

@@ -30,8 +30,8 @@ from loopdeck.git import merge as merges
 from loopdeck.git.checkout import CleanCheckout
 from loopdeck.git.pool import Pool
 from loopdeck.git.tree import trailers
+from loopdeck.sandbox.choice import door_for
 from loopdeck.sandbox.environment import environment
-from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.store.deckfiles import loop_dir
 from loopdeck.store.frozen import Frozen, thaw
 from loopdeck.store.layout import RunPaths
@@ -147,7 +147,8 @@ async def _graded(
     """What `checks` say of the merge, one after the other."""
     spec = frozen.spec
     env = environment(os.environ, spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
-    door = PlainDoor(f"{frozen.run}-merge")
+    # Who merges is there and has read the work; without a sandbox `doctor` says so, and so did the run.
+    door = (await door_for(spec, deck.repo, deck.home.path, checkout.path, env, f"{frozen.run}-merge")).door
     await furnish(checkout.worktree, spec.workspace, door, env, checkout)
     checkout.reset_to(planned.commit, protect=spec.workspace.protect, base=planned.head, changes=planned.changes)
     state = LoopState(deck.home.state_dir(frozen.loop)).peek()

@@ -2,8 +2,9 @@
 
 deny beats ask beats allow, and adding a rule of one kind never weakens another: an allow is taken only where it certainly fits (one
 plain command, its words beginning with the rule's), a deny or ask wherever it might. What no rule names is allowed if it stays in
-the worktree, and asks otherwise. Protected paths and the report level can't be lifted by a rule; an always-gated path only by one
-that names it. The verdict is a function of policy and call; the runner asks again for what really will run.
+the worktree or can't leave the sandbox, and asks otherwise. Protected paths and the report level can't be lifted by a rule; an
+always-gated path only by one that names it. The verdict is a function of policy and call; the runner asks again for what really will
+run.
 """
 
 import hashlib
@@ -31,13 +32,17 @@ Verdict = Literal["allow", "ask", "deny"]
 
 
 class Policy(Struct, frozen=True, omit_defaults=True):
-    """What a call is judged by: the rules as they are written, protected globs, the level, and whether `bash` can't leave a sandbox."""
+    """What a call is judged by: the rules as they are written, protected globs, the level.
+
+    `confined` says that a sandbox holds commands, `network` that it lets them reach the network.
+    """
 
     allow: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     confined: bool = False
+    network: bool = False
     level: Level = "assisted"
 
 
@@ -99,9 +104,10 @@ def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier) ->
         return Ruling("allow", fitting, risk, f"the rule {fitting} allows it")
     if tool in TOOL_NAMES and tool != "bash":
         return Ruling("allow", "default", risk, "it stays in the worktree")
-    if policy.confined and policy.level != "report":
+    if policy.confined and not policy.network and policy.level != "report":
         return Ruling("allow", "default", risk, "it can't leave the sandbox")
-    return Ruling("ask", "default", risk, "no rule allows it, and no sandbox holds it")
+    why = "from the sandbox it can reach the network" if policy.confined else "no sandbox holds it"
+    return Ruling("ask", "default", risk, f"no rule allows it, and {why}")
 
 
 def _fitting(rules: list[Rule], tool: str, given: Mapping[str, object]) -> str:

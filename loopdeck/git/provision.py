@@ -30,29 +30,31 @@ class _NotWanted(Exception):
     """A source or target that is left out, and why."""
 
 
-def provision(root: Path, tree: Path, copy: Sequence[str] = (), link: Sequence[str] = ()) -> Provisioned:
+def provision(root: Path, tree: Path, copy: Sequence[str] = (), link: Sequence[str] = (), *, held: bool = False) -> Provisioned:
     """Copy and link files and folders of the operator's checkout `root` into the worktree `tree`, to the same places.
 
     Entries are paths or globs relative to `root`. Links inside a copied folder stay links. What is missing, leads out of the
-    checkout or is in the way is left out with a notice. Raises WorkspaceError if the disk refuses.
+    checkout or is in the way is left out with a notice. `held` says that a sandbox keeps commands from writing to what is linked.
+    Raises WorkspaceError if the disk refuses.
     """
-    parts = [_place(root, tree, entry, linked=False) for entry in copy] + [_place(root, tree, entry, linked=True) for entry in link]
+    parts = [_place(root, tree, entry, linked=False) for entry in copy]
+    parts += [_place(root, tree, entry, linked=True, held=held) for entry in link]
     paths = dict.fromkeys(path for part in parts for path in part.paths)
     return Provisioned(tuple(paths), tuple(notice for part in parts for notice in part.notices))
 
 
-def _place(root: Path, tree: Path, entry: str, *, linked: bool) -> Provisioned:
+def _place(root: Path, tree: Path, entry: str, *, linked: bool, held: bool = False) -> Provisioned:
     """Provide one entry of the loop file."""
     word, place = ("link", _link) if linked else ("copy", _copy)
     paths: list[str] = []
     notices: list[str] = []
-    sources = list(_sources(root, entry))
+    sources = list(found_in(root, entry))
     if not sources:
         notices.append(f"{word}: {entry} is not in your checkout, so the run has none")
     for path in sources:
         try:
             paths += place(root, tree, path)
-            if linked:
+            if linked and not held:
                 notices.append(f"link: {path} is shared with your checkout: without a sandbox the maker can write to it")
         except _NotWanted as reason:
             notices.append(f"{word}: {path} {reason}")
@@ -61,8 +63,8 @@ def _place(root: Path, tree: Path, entry: str, *, linked: bool) -> Provisioned:
     return Provisioned(tuple(paths), tuple(notices))
 
 
-def _sources(root: Path, entry: str) -> Iterator[str]:
-    """The paths, relative to `root`, that `entry` stands for."""
+def found_in(root: Path, entry: str) -> Iterator[str]:
+    """The paths, relative to `root`, that `entry` of the loop file stands for."""
     if _MAGIC.isdisjoint(entry) or os.path.lexists(root / entry):
         if os.path.lexists(root / entry):
             yield os.path.normpath(entry)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from loopdeck.agents import prices
+from loopdeck.core import events as ev
 from loopdeck.core import memory
 from loopdeck.git.pool import Pool
 from loopdeck.git.repository import find
@@ -16,8 +17,8 @@ from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
 from loopdeck.runner.workplace import Workplace
+from loopdeck.sandbox.choice import door_for
 from loopdeck.sandbox.environment import environment
-from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.store.frozen import Frozen
 from loopdeck.store.inbox import Inbox
 from loopdeck.store.layout import DeckHome, RunPaths
@@ -33,9 +34,13 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     prices.keep_on(FileShelf(home.prices))
     repo = find(Path(frozen.root))
     env = environment(os.environ, frozen.spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
-    door = PlainDoor(marker=frozen.run)
+    tree = home.worktree(frozen.loop, frozen.run)
+    chosen = await door_for(frozen.spec, repo, home.path, tree, env, frozen.run)
+    if chosen.notice and record.run.status not in ("idle", "ended") and chosen.notice not in record.run.notices:
+        record.happened(ev.NoticeRaised(chosen.notice))
+    door = chosen.door
     pool = Pool(home.worktrees / ".pool", Mutex(home.locks / "worktrees").held)
-    workplace = Workplace(repo, frozen.spec, home.worktree(frozen.loop, frozen.run), pool, door, env)
+    workplace = Workplace(repo, frozen.spec, tree, pool, door, env)
     initial = frozen.files.get("state") or memory.initial(frozen.loop, frozen.spec.goal)
     state = LoopState(home.state_dir(frozen.loop), initial=initial)
     site = Site(frozen, record, workplace, state, door, env)

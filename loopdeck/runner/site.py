@@ -94,7 +94,7 @@ class Site:
         gates = self.spec.gates
         return gate.Policy(
             allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
-            confined=self.door.confines, level=self.spec.level,
+            confined=self.door.confines, network=bool(self.spec.sandbox.network), level=self.spec.level,
         )  # fmt: skip
 
     def digest(self, tool: str, arguments: str) -> str:

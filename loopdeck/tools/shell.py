@@ -8,6 +8,7 @@ from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox.port import Command, Finished
 from loopdeck.tools.arguments import MAX_TIMEOUT_S, Bash
 from loopdeck.tools.port import ToolContext, ToolFailed, ToolOutcome, failed
+from loopdeck.tools.within import SCRATCH
 
 MOST_SHOWN = 30_000
 """Characters of output that the model sees: the head and the tail."""
@@ -21,7 +22,10 @@ def shell() -> str:
 
 
 async def bash(given: Bash, context: ToolContext) -> ToolOutcome:
-    """The command's output and how it ended; not to have ended with 0 is a problem, `tool_failed`."""
+    """The command's output and how it ended; not to have ended with 0 is a problem, `tool_failed`.
+
+    A sandbox lets it write to the worktree, at the level of a report only to the loop's own folder in there.
+    """
     timeout_s = min(given.timeout_s, MAX_TIMEOUT_S)
     command = Command(
         argv=(shell(), "-c", given.command),
@@ -29,7 +33,7 @@ async def bash(given: Bash, context: ToolContext) -> ToolOutcome:
         env=context.env,
         timeout_s=timeout_s,
         output_limit=4 * MOST_SHOWN,
-        writable=(context.worktree,),
+        writable=(context.worktree / SCRATCH if context.level == "report" else context.worktree,),
     )
     try:
         finished = await context.door.run(command)

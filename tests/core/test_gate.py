@@ -38,6 +38,9 @@ def test_tools_that_stay_in_the_worktree_are_allowed(tool):
 def test_what_may_leave_asks_unless_a_sandbox_holds_it(tool, arguments):
     assert verdict(Policy(), tool, arguments) == "ask"
     assert verdict(Policy(confined=True), tool, arguments) == "allow"
+    assert verdict(Policy(confined=True, network=True), tool, arguments) == "ask"
+    assert verdict(Policy(confined=True, network=True, allow=(tool,)), tool, arguments) == "allow"
+    assert verdict(Policy(confined=True, ask=(tool,)), tool, arguments) == "ask"
 
 
 # Order

@@ -141,7 +141,7 @@ deny = ["bash(git push)"]
 [sandbox]
 read = ["/opt/data", "~/.cache/pip"]
 write = ["build"]
-network = ["pypi.org", "*.github.com:443"]
+network = false
 setup_network = true
 env = ["CI"]
 """
@@ -222,14 +222,13 @@ def test_every_key_is_read_and_typed():
     assert spec.workspace == Workspace("main~1", "npm ci", (".env",), ("node_modules",), ("src",), ("tests/**",))
     assert spec.exit == Exit(9, 10**11, 500_000, 7200, 40, 0, "blocker", True)
     assert spec.gates == Gates(("bash(pytest *)", "edit_file(src/**)"), ("web.fetch",), ("bash(git push)",))
-    assert spec.sandbox == Sandbox(("/opt/data", "~/.cache/pip"), ("build",), ("pypi.org", "*.github.com:443"), True, ("CI",))
+    assert spec.sandbox == Sandbox(("/opt/data", "~/.cache/pip"), ("build",), False, True, ("CI",))
 
 
 def test_what_has_no_effect_yet_is_said_once_each():
     assert [problem.what for problem in read(EVERYTHING).problems] == [
         "`trigger`: this version starts loops only by hand",
         *(f"`models.{role}`: this version routes no model by this role" for role in ("triage", "draft", "review", "fallback")),
-        "`sandbox.network`: this version has no sandbox, so it isn't enforced",
     ]
 
 
@@ -441,7 +440,7 @@ def test_sloppiness_is_warned_about_and_never_refused(goal, check, more, words):
 
 def test_what_is_not_there_yet_is_one_table_with_a_way_out():
     assert all(remedy.endswith(".") for remedy in NOT_YET.values())
-    assert set(NO_EFFECT_YET) == {"sandbox", "trigger", "routing", "whole deck"}
+    assert set(NO_EFFECT_YET) == {"trigger", "routing", "whole deck"}
 
 
 def test_the_nearest_word_is_near():

@@ -186,6 +186,7 @@ def test_what_a_dead_runner_left_running_is_ended_by_kill_too(front):
     assert not runs(sleep)
 
 
+@pytest.mark.usefixtures("without_walls")
 @pytest.mark.req("S0-17")
 def test_killed_again_and_again(front):
     door: Seat = front(ticking("tough"))

@@ -13,10 +13,10 @@ NOT_YET = {
     "check metric": "Write a command check that fails when the number is out of bounds.",
     "experiment": "Take `[experiment]` out, and grade the work with a command check.",
     "connector": "Take `[[maker.connector]]` out; the built-in tools remain.",
-    "level unattended": 'There is no sandbox in this version. Write `level = "assisted"`, or leave it out.',
+    "level unattended": 'This version starts loops only by hand. Write `level = "assisted"`, or leave it out.',
+    "a list of hosts": "Write `false`, or `true`: then commands reach everything, and ask before they run.",
 }
 NO_EFFECT_YET = {
-    "sandbox": "this version has no sandbox, so it isn't enforced",
     "trigger": "this version starts loops only by hand",
     "whole deck": "this version holds no limit over the whole deck",
     "routing": "this version routes no model by this role",

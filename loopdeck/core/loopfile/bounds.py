@@ -5,7 +5,7 @@ from typing import get_args
 
 from loopdeck.core import limits, shapes
 from loopdeck.core.findings import SEVERITIES
-from loopdeck.core.loopfile.available import NO_EFFECT_YET, warn
+from loopdeck.core.loopfile.available import refuse
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.spec import Exit, Gates, Missed, Overlap, Sandbox, Trigger, Workspace
 from loopdeck.core.tables import Table, kind_of
@@ -68,8 +68,8 @@ def read_gates(table: Table) -> Gates:
     """`[gates]`."""
     gates = Gates(*(table.texts(key, shape=shapes.rule) for key in ("allow", "ask", "deny")))
     table.unknown(remedies("gates"))
-    if "sandbox" in NO_EFFECT_YET and "bash" in gates.allow:
-        what = "`gates.allow` lets every shell command through, and this version has no sandbox"
+    if "bash" in gates.allow:
+        what = "`gates.allow` lets every shell command through, also where no sandbox holds it"
         table.note("allow", what, 'Allow the commands that are needed: "bash(pytest)".', warning=True)
     return gates
 
@@ -98,16 +98,16 @@ def read_sandbox(table: Table) -> Sandbox:
         env=table.texts("env", shape=shapes.variable),
     )
     table.unknown(remedies("sandbox"))
-    written = [key for key in ("network", "setup_network", "read", "write") if key in table]
-    if written:
-        warn(table, written[0], "sandbox", "What the gates let through runs with your rights: allow little.")
     return sandbox
 
 
 def _network(table: Table, key: str) -> bool | tuple[str, ...]:
     value = table.get(key)
     if isinstance(value, list):
-        return table.texts(key, shape=shapes.host)
+        hosts = table.texts(key, shape=shapes.host)
+        if hosts:
+            refuse(table, key, "a list of hosts")
+        return hosts
     if value is None or isinstance(value, bool):
         return bool(value)
     what = f"{table.name(key)} must be false, true or a list of hosts, not {kind_of(value)}"

@@ -1,0 +1,182 @@
+"""The walls in a whole run: what needs no approval behind them, what still asks, and what the loop file opens."""
+
+import json
+
+import pytest
+
+from loopdeck.core import events as ev
+from tests.cli.loops import loop, turn, write
+from tests.e2e.seat import Seat
+from tests.kit.walled import walled
+
+
+def bash(*commands):
+    """Turns that each want to run one command."""
+    return [turn("b", ("bash", {"command": one})) for one in commands]
+
+
+def working(*commands, check="true", **more):
+    """A loop whose maker runs `commands` and writes a file that its check can see."""
+    return loop(
+        "work", [*bash(*commands), turn("w", write("made.txt", "made\n")), turn("d")], checks=[{"name": "there", "run": check}], **more
+    )
+
+
+@walled
+def test_a_command_that_can_not_leave_needs_no_approval_and_can_not_leave(front):
+    door: Seat = front(working("touch kept.txt; touch $HOME/../kept-too.txt; cat /proc/1/environ", check="test -f kept.txt"))
+    run = door.done("work")
+    assert run.approvals == {}
+    assert not (door.base / "kept-too.txt").exists()
+    assert (door.worktree("work") / "kept.txt").exists()
+    assert "unsandboxed" not in " ".join(run.notices)
+    [granted] = [one for one in door.events("work") if isinstance(one, ev.ToolCallGranted) and one.tool == "bash"]
+    assert granted.rule == "default"
+    told = door.outputs("work")[0]
+    assert "LOOPDECK_HOME" not in told
+    assert "LOOPDECK_RUN" in told
+
+
+@pytest.mark.usefixtures("without_walls")
+def test_without_one_it_asks_and_the_run_says_what_that_means(front):
+    door: Seat = front(working("touch kept.txt"))
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    [notice] = [one for one in door.folded("work").notices if "unsandboxed: approvals are advisory" in one]
+    assert "bubblewrap is not installed" in notice
+    assert "unsandboxed" in door.ok("show", "work").out
+    door.ok("approve", waits["id"])
+    assert door.until_ended("work")["reason"] == "done"
+
+
+@walled
+def test_the_network_is_off_and_asks_where_it_is_on(front):
+    reach = "python3 -c 'import socket; socket.create_server((\"127.0.0.1\", 0)); print(len(socket.if_nameindex()))'"
+    off, on = working(reach), working(reach, sandbox={"network": True})
+    door: Seat = front(off)
+    door.done("work")
+    assert door.outputs("work")[0].startswith("1")
+    for path, text in on.items():
+        (door.repo / path).write_text(text)
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    assert "network" in door.ok("approvals").out
+    door.ok("approve", waits["id"])
+    assert door.until_ended("work")["reason"] == "done"
+
+
+@walled
+def test_a_list_of_hosts_is_refused_and_not_taken_for_all(front):
+    door: Seat = front(working("true", sandbox={"network": ["example.org"]}))
+    assert "a list of hosts is not available" in door.says("start", "work").err
+
+
+@walled
+def test_what_is_protected_or_configures_tools_can_not_be_written(front):
+    tries = "echo x > tests/a.sh; echo x > tests/new; echo x > CLAUDE.md; mkdir .claude; echo x > .claude/a; rm -rf tests; true"
+    door: Seat = front(
+        working(tries, check="grep -q right tests/a.sh", workspace={"protect": ["tests/**"]}), {"tests/a.sh": "# right\n"}
+    )
+    run = door.done("work")
+    assert [one.protected for one in run.iterations] == [()]
+    tree = door.worktree("work")
+    assert (tree / "tests/a.sh").read_text() == "# right\n"
+    assert not (tree / "CLAUDE.md").exists()
+    assert not (tree / ".claude").exists()
+
+
+@walled
+def test_the_loop_file_opens_what_it_names_and_nothing_else(front, tmp_path, monkeypatch):
+    monkeypatch.setenv("BUILD_NUMBER", "77")
+    for name in ("read", "write", "neither"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(f"this is {name}\n")
+    at = str(tmp_path)
+    look = f"cat {at}/read/file {at}/write/file {at}/neither/file"
+    change = f"echo from $BUILD_NUMBER > {at}/write/file; echo no > {at}/read/file; true"
+    opened = {"read": [f"{at}/read"], "write": [f"{at}/write"], "env": ["BUILD_NUMBER"]}
+    door: Seat = front(working(f"{look}; {change}", sandbox=opened))
+    door.env["BUILD_NUMBER"] = "77"
+    door.done("work")
+    told = door.outputs("work")[0]
+    assert "this is read" in told
+    assert "this is write" in told
+    assert "this is neither" not in told
+    assert (tmp_path / "write" / "file").read_text() == "from 77\n"
+    assert (tmp_path / "read" / "file").read_text() == "this is read\n"
+
+
+@walled
+def test_checks_see_their_clean_checkout_and_not_the_worktree(front):
+    door: Seat = front(
+        working(check='test -f made.txt && touch scratch && ! test -e "${PWD%.check}" && ! test -e ~/../repo/README.md'),
+        {"README.md": "x"},
+    )
+    door.done("work")
+    assert not (door.worktree("work") / "scratch").exists()
+
+
+@walled
+def test_setup_runs_behind_the_walls_too_and_what_is_linked_can_not_be_written(front):
+    wants = {"setup": "touch set-up ../escaped; cat vendor/lib", "link": ["vendor"]}
+    door: Seat = front(
+        working("cat vendor/lib; echo evil > vendor/lib", check="test -f set-up", workspace=wants), {".gitignore": "vendor\nset-up\n"}
+    )
+    (door.repo / "vendor").mkdir()
+    (door.repo / "vendor" / "lib").write_text("code\n")
+    run = door.done("work")
+    assert "code" in door.outputs("work")[0]
+    assert (door.repo / "vendor" / "lib").read_text() == "code\n"
+    assert not any("can write to it" in one for one in run.notices)
+    assert not list((door.base / "home").rglob("escaped"))
+
+
+@walled
+def test_git_tells_and_can_not_be_changed(front):
+    door: Seat = front(working("git status --short; git log --oneline | wc -l; git commit -qm x --allow-empty; git config a.b c"))
+    door.done("work")
+    told = door.outputs("work")[0]
+    assert "?? CLAUDE.md" not in told
+    assert "Read-only file system" in told
+    assert "a.b" not in (door.repo / ".git/config").read_text()
+
+
+@walled
+def test_a_rule_still_asks_behind_walls(front):
+    door: Seat = front(working("touch one", gates={"ask": ["bash(touch)"]}, check="test -f one"))
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    door.ok("approve", waits["id"])
+    assert door.until_ended("work")["reason"] == "done"
+
+
+@walled
+def test_a_command_killed_with_its_run_is_gone(front):
+    door: Seat = front(working("setsid sleep 4321 & sleep 4321"))
+    door.ok("start", "work")
+    door.at_work("work")
+    door.ok("kill", "work", "--now")
+    assert door.until_ended("work")["reason"] == "human"
+
+
+@walled
+def test_the_merge_checks_behind_walls(front):
+    door: Seat = front(working("touch kept.txt", check="test -f kept.txt && ! test -e ~/../repo/README.md"))
+    door.done("work")
+    assert json.loads(door.ok("merge", "work", "--json").out)["commit"]
+
+
+@walled
+def test_the_doctor_says_which_and_why(front):
+    door: Seat = front(working("true"))
+    said = door.ok("doctor", "--json").json["sandbox"]
+    assert said["confines"]
+    assert "nothing got out" in " ".join(said["facts"])
+
+
+@pytest.mark.usefixtures("without_walls")
+def test_the_doctor_says_what_is_missing(front):
+    door: Seat = front(working("true"))
+    said = door.ok("doctor", "--json").json["sandbox"]
+    assert not said["confines"]
+    assert "bubblewrap is not installed" in " ".join(said["facts"])
