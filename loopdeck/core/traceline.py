@@ -52,7 +52,8 @@ def told(event: tr.AnyTraceEvent) -> Told:
             head = f"{event.tool} {event.problem or ('refused' if event.is_error else 'ok')}"
             return Told(kind, iteration, head, *_short(event.output), trouble, event.seconds, depth=2)
         case tr.CheckRan():
-            head = f"{event.check}: {event.outcome}, score {event.score:.2f}, {event.findings} findings"
+            found = f"{event.findings} finding{'' if event.findings == 1 else 's'}"
+            head = f"{event.check}: {event.outcome}, score {event.score:.2f}, {found}"
             last = event.tail.rstrip().rpartition("\n")[2]
             return Told(kind, iteration, head, *_short(last), event.outcome != "passed", event.seconds)
         case tr.Waited():

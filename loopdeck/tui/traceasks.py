@@ -76,8 +76,9 @@ class TraceAsks(_Base):
             case "search":
                 self.search(event.value)
             case "jump" if words:
-                found = tracelinks.target(self.tracing.window, words, self.at(), self.tracing.total())
-                self.go_to(found, f"There is no line {words!r}: give a line's number, i3 for an iteration, or a time.")
+                window, near, count = self.tracing.window, self.at(), self.tracing.total()
+                otherwise = f"There is no line {words!r}: give a line's number, i3 for an iteration, or a time."
+                self.go_by(lambda: tracelinks.target(window, words, near, count), otherwise)
             case "kind":
                 self._kinds(words)
             case "iteration" if words.isdecimal():

@@ -4,13 +4,16 @@ A jump whose end isn't known yet is made as soon as it is, unless a hand moves t
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 
 from loopdeck.core.text import clean
 from loopdeck.core.traceline import line
 from loopdeck.deck import tracelinks
 from loopdeck.deck.tracehits import Search
 from loopdeck.deck.tracepick import Choice, Picked
+from loopdeck.errors import StoreError
 from loopdeck.store.glances import Glance
+from loopdeck.store.trace import TraceEntry
 from loopdeck.tui.tracework import TraceWork
 from loopdeck.tui.unfolding import unfolded
 from loopdeck.tui.widgets.tracelist import TraceList
@@ -54,6 +57,15 @@ class TraceKeys(TraceWork):
             self.lines.renew(afresh=True)
         self.lines.go(self.tracing.place(number), middle=True)
 
+    def go_by(self, find: Callable[[], int | None], otherwise: str) -> None:
+        """Go to the line that `find` gives."""
+        try:
+            found = find()
+        except StoreError as error:
+            self.room.tell(str(error), "error")
+            return
+        self.go_to(found, otherwise)
+
     def step(self, by: int) -> None:
         """Up or down by so many of the lines shown."""
         self.following = False
@@ -80,15 +92,15 @@ class TraceKeys(TraceWork):
 
     def action_effect(self) -> None:
         """What came of it."""
-        self.go_to(tracelinks.effect(self.tracing.window, self.at()), "Nothing came of it, as far as the trace says.")
+        self.go_by(lambda: tracelinks.effect(self.tracing.window, self.at()), "Nothing came of it, as far as the trace says.")
 
     def action_cause(self) -> None:
         """What led to it."""
-        self.go_to(tracelinks.cause(self.tracing.window, self.at()), "No earlier event of this iteration led to it.")
+        self.go_by(lambda: tracelinks.cause(self.tracing.window, self.at()), "No earlier event of this iteration led to it.")
 
     def action_unfold(self) -> None:
         """The text of the line below it, or away again."""
-        entry = self.tracing.entry(self.at()) if self.tracing.count() else None
+        entry = self._entry()
         if self.lines.folds.is_open(self.lines.at):
             self.lines.unfold(())
         elif entry is not None:
@@ -96,7 +108,7 @@ class TraceKeys(TraceWork):
 
     def action_copy(self) -> None:
         """The line, to the clipboard of the operator's terminal."""
-        entry = self.tracing.entry(self.at()) if self.tracing.count() else None
+        entry = self._entry()
         if entry is not None:
             self.app.copy_to_clipboard(clean(line(entry.at, entry.event)))
             self.room.tell("The line was handed to the terminal's clipboard.")
@@ -115,6 +127,14 @@ class TraceKeys(TraceWork):
 
         self.jump(back)
         self.renewed()
+
+    def _entry(self) -> TraceEntry | None:
+        """The line under the cursor, whole, if it can be read."""
+        try:
+            return self.tracing.entry(self.at()) if self.tracing.count() else None
+        except StoreError as error:
+            self.room.tell(str(error), "error")
+            return None
 
     def walk(self, way: int, number: int) -> None:
         """To the next hit or problem after (1) or before (-1) line `number`, as soon as it is known which that is."""

@@ -22,6 +22,10 @@ from tests.kit.traces import iteration, long_trace, turn, write_trace
 
 SIZES = [(80, 24), (120, 40)]
 LINES = len(iteration(1))
+EVERY_KEY = (
+    "n", "N", "f", "enter", "space", "y", "k", "escape", "i", "escape", "c", "c", "x", "up", "end", "pageup",
+    "right_square_bracket", "left_square_bracket",
+)  # fmt: skip
 
 
 @asynccontextmanager
@@ -69,7 +73,7 @@ def test_it_opens_at_the_end_and_says_what_each_line_is(tmp_path, size):
             assert "trace · fix-tests 20261121-0715-a3f9" in text
             assert f"line {2 * LINES} of {2 * LINES}" in text
             assert "▼ following" in text
-            assert "✗check  tests: failed, score 0.50, 1 findings" in text
+            assert "✗check  tests: failed, score 0.50, 1 finding" in text
             assert "reply  maker m202 1280 tokens" in text
             assert all(len(line) <= size[0] for line in text.splitlines())
             await pilot.press("home")
@@ -578,17 +582,23 @@ def test_lines_of_a_megabyte_are_shown_like_any_other(tmp_path):
     run(look)
 
 
-def test_an_empty_trace_and_one_that_can_not_be_read_have_words(tmp_path):
+def test_an_empty_trace_and_one_that_can_not_be_read_have_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
     async def look():
         async with on_trace(tmp_path, []) as (app, pilot, screen, paths):
             assert "nothing in the trace yet" in screen_text(app)
-            for key in ("n", "N", "f", "enter", "space", "y", "k", "escape", "i", "escape", "c", "x", "up", "end", "pageup",
-                        "right_square_bracket", "left_square_bracket"):  # fmt: skip
+            for key in EVERY_KEY:
                 await pilot.press(key)
             await done(pilot, screen)
             paths.trace.symlink_to(paths.dir / "elsewhere")
             await until(pilot, lambda: "can't read the log" in screen_text(app))
             paths.trace.unlink()
+            paths.trace.mkdir()
+            await until(pilot, lambda: "Is a directory" in screen_text(app))
+            for key in EVERY_KEY:
+                await pilot.press(key)
+            paths.trace.rmdir()
             write_trace(paths.trace, iteration(1))
             await until(pilot, lambda: screen.tracing.total() == LINES)
 

@@ -177,7 +177,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
             self._look = Look(width, len(str(tracing.total())), tree=tracing.choice.calls, found=found)
         base = self._bases.get(kind)
         if base is None:
-            base = self._bases[kind] = self.rich_style + self.named_style(kind) if kind else self.rich_style
+            base = self._bases[kind] = self.ground + self.named_style(kind) if kind else self.ground
         left, right = self._look.cells(line, hit=hit)
         edge = sum(len(one.text) for one in right)
         if not right or edge >= width:
