@@ -121,6 +121,9 @@ def _since(run: Run, now: str) -> Fact:
 
 def _waiting(one: RunView, now: str) -> Lines:
     run, wait = one.run, one.run.wait
+    if not one.seen.held:
+        gone = f"process {run.pid}, life {run.life}, silent for {age(one.seen.beat_age_s)}"
+        return [Fact("waiting", "its runner is gone; the supervisor starts another at its last step", "warn"), Fact("runner", gone)]
     if wait is None:
         return [Fact("waiting", "a back-off is just over")]
     left = between(now, wait.until) or 0.0

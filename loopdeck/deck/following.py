@@ -12,7 +12,7 @@ from loopdeck.core.run import Run
 from loopdeck.deck.attention import Order, moment, order
 from loopdeck.deck.burn import WINDOW_S, Burn
 from loopdeck.deck.facts import UNKNOWN, Facts
-from loopdeck.deck.reading import named, with_last_words
+from loopdeck.deck.reading import in_hands, named, with_last_words
 from loopdeck.deck.rows import SILENT_S, Known, Sums, finished, run_row, same, whole
 from loopdeck.deck.snapshot import LoopRow
 from loopdeck.deck.view import SETTLING_S, Seen, view
@@ -189,7 +189,7 @@ class Followed:
             age = 0.0 if begun else max(0.0, time.time() - self.paths.dir.stat().st_mtime)
         except OSError:
             return Seen(held, 0.0, 0.0, begun)
-        return Seen(held, silent, age, begun)
+        return in_hands(Seen(held, silent, age, begun), self.run, self.paths)
 
     def _stamp(self) -> _Stamp:
         try:
@@ -211,6 +211,6 @@ class Followed:
         return True
 
 
-def _visible(seen: Seen) -> tuple[bool, bool, int, bool]:
+def _visible(seen: Seen) -> tuple[bool, bool, bool, int, bool]:
     """What of it shows: that a living runner breathes is no news, nor is how long a run that was just made has been waiting."""
-    return (seen.held, seen.begun, int(seen.beat_age_s) if seen.beat_age_s >= SILENT_S else 0, seen.age_s < SETTLING_S)
+    return (seen.held, seen.begun, seen.tended, int(seen.beat_age_s) if seen.beat_age_s >= SILENT_S else 0, seen.age_s < SETTLING_S)
