@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from loopdeck.cli.arguments import VERBS, parser
 from loopdeck.errors import LoopdeckError
 
 INTERRUPTED = 130
@@ -18,10 +17,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _mend_streams()
     try:
         words = sys.argv[1:] if argv is None else argv
-        if _wants_room(words):
-            from loopdeck.cli import room
+        if not words:
+            # The parser takes a while to load, and there is nothing to parse.
+            return _room(words)
+        from loopdeck.cli.arguments import VERBS, parser
 
-            return room.run(words)
+        if words[0] not in VERBS and _is_place(words[0]):
+            return _room(words)
         options = parser(*words[:1]).parse_args(words)
         module = importlib.import_module(f"loopdeck.cli.{VERBS[options.verb].module}")
         code = int(module.run(options))
@@ -66,6 +68,12 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _wants_room(words: Sequence[str]) -> bool:
-    """No word, or the paths of repositories instead of a verb."""
-    return not words or (words[0] not in VERBS and not words[0].startswith("-") and os.path.isdir(words[0]))  # noqa: PTH112 - pathlib takes 10 ms to load
+def _room(words: Sequence[str]) -> int:
+    from loopdeck.cli import room
+
+    return room.run(words)
+
+
+def _is_place(word: str) -> bool:
+    """True if it is a folder, which only the room takes."""
+    return not word.startswith("-") and os.path.isdir(word)  # noqa: PTH112 - pathlib takes 10 ms to load

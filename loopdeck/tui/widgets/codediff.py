@@ -129,7 +129,7 @@ class CodeDiff(LineTable):
         self.refresh()
 
     def _base(self, row: TableRow, kind: str) -> Style:
-        base = self.rich_style
+        base = self.ground
         if row.style in ("add", "del"):
             base += self.get_component_rich_style(f"code--{row.style}", partial=True)
         return base + self.named_style(kind) if kind else base

@@ -110,7 +110,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if y < self._head:
             names = TableRow("", tuple(cell(column.name, "head") for column in self.columns))
-            return self.table_strip(names, self.columns, fit(self.columns, width), width, self.rich_style)
+            return self.table_strip(names, self.columns, fit(self.columns, width), width, self.ground)
         at = self.scroll_offset.y + y - self._head
         if at >= self.source.count():
             blank = [cell(self._empty, "dim", 1000)] if at == 0 and self._empty else []
@@ -120,7 +120,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         kept = self._strips.get((at, width, kind))
         if kept is not None and kept[0] is row:
             return kept[1]
-        base = self.rich_style
+        base = self.ground
         for name in (row.style, kind):
             if name not in ("plain", ""):
                 base += self.named_style(name)

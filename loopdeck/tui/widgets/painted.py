@@ -25,13 +25,35 @@ else:
 class Painted(_Base):
     """Mixed into a widget that paints lines from cells and has `PAINTS`; its styles are those of `theme`, so a theme changes all."""
 
+    # To ask Textual for a style walks up the whole tree, for each cell that is painted.
+    _paints: dict[str, Style] | None = None
+
+    @property
+    def ground(self) -> Style:
+        """What lies under everything the widget paints."""
+        return self._paint("")
+
     def named_style(self, name: str) -> Style:
         """The style of that name, without a background of its own."""
-        return self.get_component_rich_style(f"lines--{name}", partial=True)
+        return self._paint(name)
+
+    def notify_style_update(self) -> None:
+        """Another theme, or the keys went elsewhere."""
+        super().notify_style_update()
+        self._paints = None
+
+    def _paint(self, name: str) -> Style:
+        if self._paints is None:
+            self._paints = {}
+        style = self._paints.get(name)
+        if style is None:
+            style = self.get_component_rich_style(f"lines--{name}", partial=True) if name else self.rich_style
+            self._paints[name] = style
+        return style
 
     def strip(self, cells: Sequence[Cell], width: int, *, base: Style | None = None) -> Strip:
         """`cells` one after another in a line of `width` terminal cells; `base` lies under all of them."""
-        under = self.rich_style if base is None else base
+        under = self.ground if base is None else base
         segments: list[Segment] = []
         left = width
         for cell in cells:

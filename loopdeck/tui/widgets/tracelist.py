@@ -154,8 +154,9 @@ class TraceList(Painted, ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Another width; the cursor stays in sight."""
-        self._forget()
+        """Another size; the cursor stays in sight."""
+        if self._look is not None and self._look.width != self.scrollable_content_region.width:
+            self._forget()
         self._resize()
         self._show_cursor()
 
