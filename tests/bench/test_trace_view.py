@@ -190,7 +190,7 @@ def picked(terminal: Terminal, kind: str) -> float:
     terminal.raw.clear()
     began = time.monotonic()
     terminal.feed("\r")
-    while not re.search(rf"only {kind}(?! · looking)", stated(terminal)):
+    while not re.search(rf"only {kind}(?!.*looking)", stated(terminal)):
         assert time.monotonic() < began + 20, stated(terminal)
         terminal.read(0.2)
     took = time.monotonic() - began

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from textual.events import MouseScrollUp
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from loopdeck.core import trace as tr
@@ -51,6 +52,13 @@ def run(test) -> None:
 async def done(pilot, screen) -> None:
     await pilot.pause()
     await until(pilot, lambda: not screen.tracing.task() and not screen.waits())
+
+
+async def loaded(pilot: Pilot[None], screen: EventScreen, number: int) -> None:
+    """Line `number` on the event's screen."""
+    screen.number = number
+    screen.load()
+    await until(pilot, lambda: screen.event is not None and screen.event.number == number)
 
 
 async def typed(pilot, text: str) -> None:
@@ -548,10 +556,7 @@ def test_hostile_text_reaches_no_screen_raw(tmp_path, size):
             await pilot.press("enter")
             await until(pilot, lambda: isinstance(app.screen, EventScreen))
             for number in some:
-                event = app.screen
-                event.number = number
-                event.load()
-                await until(pilot, lambda number=number, event=event: event.event is not None and event.event.number == number)
+                await loaded(pilot, app.screen, number)
                 assert not harm_in(screen_text(app)), number
             await pilot.press("escape", "slash")
             screen.query_one("#words", Input).value = ALL
