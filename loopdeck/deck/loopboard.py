@@ -57,7 +57,7 @@ def live_node(row: LoopRow) -> str:
 
 
 def picture(row: LoopRow, history: History | None, width: int) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """The loop drawn in two lines of `width` cells (at least 56): its parts with the live one lit, and below each what it is in this loop."""
+    """The loop drawn in two lines of `width` cells (at least 56): its parts, the live one lit, and below each what it is here."""
     live = live_node(row)
     parts = _parts(row, history)
     each = max(14, width // len(_NODES))

@@ -83,13 +83,8 @@ def waiting_for(one: RunView) -> str:
     """What it waits for, or why it ended, in a few words; empty while it simply works."""
     run = one.run
     match one.status:
-        case "asking" if run.asking == "approval":
-            approval = run.approvals[run.asking_for]
-            return f"approval {approval.id}: {approval.tool} {approval.summary}"
-        case "asking" if run.asking == "verdict":
-            return f"verdict on '{run.asking_for}'"
         case "asking":
-            return "the state was changed by the maker and by hand; both versions are kept"
+            return _asked(run)
         case "waiting" if run.wait is not None and one.seen.held:
             return f"{run.wait.cause} until {run.wait.until}"
         case "paused" if run.stalled:
@@ -108,3 +103,15 @@ def waiting_for(one: RunView) -> str:
         case _:
             gone = one.seen.tended and "its runner is gone; the supervisor starts another"
             return gone or (run.pause_wanted and "will pause at the next step")
+
+
+def _asked(run: Run) -> str:
+    """What a run that asks wants of a person."""
+    match run.asking:
+        case "approval":
+            approval = run.approvals[run.asking_for]
+            return f"approval {approval.id}: {approval.tool} {approval.summary}"
+        case "verdict":
+            return f"verdict on '{run.asking_for}'"
+        case _:
+            return "the state was changed by the maker and by hand; both versions are kept"

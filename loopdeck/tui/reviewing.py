@@ -166,5 +166,6 @@ def _proposal_question(wanted: Proposal) -> str:
     more = f"\n  … and {len(lines) - _SHOWN} lines more, its whole report" if len(lines) > _SHOWN else ""
     return (
         f"This leaves your machine:\nbranch {wanted.branch}: {wanted.files} files +{wanted.added} -{wanted.removed}\n"
-        f"to {wanted.remote.name} {wanted.remote.shown}\ninto {wanted.into or 'its default branch'}\ntitle {wanted.title}\n\n{text}{more}"
+        f"to {wanted.remote.name} {wanted.remote.shown}\ninto {wanted.into or 'its default branch'}\n"
+        f"title {wanted.title}\n\n{text}{more}"
     )
