@@ -80,7 +80,5 @@ def test_a_family_that_does_not_want_to_end_is_gone_at_once(tree):
         return (time.perf_counter() - began) * 1e3
 
     times = sorted(asyncio.run(killed()) for _ in range(KILLS))
-    say(
-        f"21 processes, kill to verified empty: median {at(times, 0.5):.1f} ms, p99 {at(times, 0.99):.1f} ms"
-    )
+    say(f"21 processes, kill to verified empty: median {at(times, 0.5):.1f} ms, p99 {at(times, 0.99):.1f} ms")
     goal("T", "p99 from the kill to verified empty, ms", at(times, 0.99), 500, 50)

@@ -19,7 +19,12 @@ _PLACES = {
     "`[gates]`": ("allow", "ask", "deny"),
     "`[sandbox]`": ("network", "setup_network", "env"),
     "`[deck]` in deck.toml": (
-        "max_runs", "max_runs_per_agent", "min_free_memory_mb", "supervisor_idle", "max_cost_usd_per_day", "max_unread_lines",
+        "max_runs",
+        "max_runs_per_agent",
+        "min_free_memory_mb",
+        "supervisor_idle",
+        "max_cost_usd_per_day",
+        "max_unread_lines",
     ),
     "`[notify]` in deck.toml": ("bell", "desktop"),
 }
