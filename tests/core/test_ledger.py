@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from loopdeck.core import events as ev
 from loopdeck.core.fold import Stamp
+from loopdeck.core.happening import Reason, Role
 from loopdeck.core.ledger import Charge, Statement, Total, added, charged, gathered, no_saving, receipts, statement
 from loopdeck.core.usage import Usage
 from loopdeck.core.worth import reached_in, worth
@@ -21,6 +22,9 @@ charges = st.builds(
     usages, st.none() | amounts, st.sampled_from(["metered", "priced", "estimated"]), st.booleans(),
 )  # fmt: skip
 totals = st.builds(charged, charges, st.none() | st.integers(-(10**15), 10**15))
+
+
+Told = list[tuple[ev.AnyEvent, Stamp]]
 
 
 def at(second: int, epoch: int = 1) -> Stamp:
@@ -58,7 +62,7 @@ def test_totals_add_up_however_they_are_cut_and_ordered(many, rng):
 
 
 def test_a_call_that_nobody_settled_is_charged_whole_when_its_runner_is_gone():
-    entries = [
+    entries: Told = [
         (ev.RunQueued("fix", "r1", SETTINGS, "s", "e", "h"), at(0)),
         (ev.IterationStarted(1, "s"), at(1)),
         (ev.ModelCallReserved("m1", "maker", "a", 100, 20, 700), at(2)),
@@ -85,8 +89,9 @@ def test_unknown_stays_unknown():
 
 
 def test_lines_are_kept_apart_by_iteration_role_model_and_day():
-    entries = [(ev.IterationStarted(1, "s"), at(0))]
-    for number, (role, model, day) in enumerate([("maker", "a", 21), ("check", "a", 21), ("maker", "b", 21), ("maker", "a", 22)]):
+    entries: Told = [(ev.IterationStarted(1, "s"), at(0))]
+    asked: list[tuple[Role, str, int]] = [("maker", "a", 21), ("check", "a", 21), ("maker", "b", 21), ("maker", "a", 22)]
+    for number, (role, model, day) in enumerate(asked):
         when = Stamp(f"2026-11-{day}T23:59:59Z", 0.0, 1)
         entries.append((ev.ModelCallReserved(f"m{number}", role, model, 1, 1, 9), when))
         entries.append((ev.ModelCallSettled(f"m{number}", Usage(1), 10**number, "priced"), when))
@@ -101,8 +106,8 @@ def test_lines_are_kept_apart_by_iteration_role_model_and_day():
 
 @pytest.mark.req("S2-112", "S2-035")
 def test_worth_is_cost_for_each_result_that_was_accepted_and_what_the_checks_took_of_it():
-    def run(name: str, reason: str, maker: int, checks: int) -> Statement:
-        entries = [
+    def run(name: str, reason: Reason, maker: int, checks: int) -> Statement:
+        entries: Told = [
             (ev.IterationStarted(1, "s"), at(0)),
             (ev.ModelCallReserved("m1", "maker", "a", 1, 1, maker), at(1)),
             (ev.ModelCallSettled("m1", Usage(1), maker, "priced"), at(2)),
@@ -133,7 +138,7 @@ def test_the_forecast_is_what_is_left_at_the_rate_it_goes():
 
 
 def test_what_an_outside_agent_asks_for_is_in_the_makers_part_of_a_receipt():
-    entries = [
+    entries: Told = [
         (ev.IterationStarted(1, "s"), at(0)),
         (ev.ModelCallReserved("m1", "agent", "a", 1, 1, 9), at(1)),
         (ev.ModelCallSettled("m1", Usage(1), 7, "metered"), at(2)),

@@ -91,7 +91,10 @@ def test_a_run_without_a_journal_has_an_empty_history(tmp_path):
 def test_what_two_iterations_left_behind(deck):
     paths = newest(deck, "climber")
     history = HistoryReader(paths).look()
-    seen = compare(history.at(1), history.at(2))
+    first, second = history.at(1), history.at(2)
+    assert first is not None
+    assert second is not None
+    seen = compare(first, second)
     assert ([one.check for one in seen.fixed], [one.check for one in seen.still], seen.new) == (["two"], ["tidy"], ())
     found = differences(deck, paths, history, 1, 2)
     assert [(one.path, one.added, one.removed) for one in found.changes] == [("answer.txt", 1, 1)]

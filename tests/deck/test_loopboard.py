@@ -1,11 +1,14 @@
 """The loop's screen as plain values: picture, exit, layers, iterations, and one of them in full."""
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
 from loopdeck.core import events as ev
 from loopdeck.core.columns import Cell, Cells
 from loopdeck.core.happening import Settings, Signal
+from loopdeck.core.lifecycle import Status
 from loopdeck.deck.compare import compare
 from loopdeck.deck.differences import Differences
 from loopdeck.deck.loopboard import Iterations, badges, contract, live_node, picture, standing, table_row
@@ -21,8 +24,14 @@ def begun(**more) -> Story:
     return Story(loop(check("tests"), check("lint"), max_iterations=4, **more)).begun()
 
 
-def row(status="running", **more) -> LoopRow:
-    given = {"run": "r1", "phase": "maker", "agent": "anthropic", "settings": Settings(4, max_cost=2 * DOLLAR), "iteration": 2} | more
+def row(status: Status = "running", **more: Any) -> LoopRow:
+    given: dict[str, Any] = {
+        "run": "r1",
+        "phase": "maker",
+        "agent": "anthropic",
+        "settings": Settings(4, max_cost=2 * DOLLAR),
+        "iteration": 2,
+    } | more
     return LoopRow(key="0/fix", deck=0, loop="fix", status=status, **given)
 
 

@@ -83,7 +83,7 @@ def test_without_a_price_list_nobody_knows_what_the_cache_saved(door):
 
 def test_what_was_merged_is_known(door):
     ledger = read(door)
-    assert ledger.merged == {ledger.of("fixer")[0].run}
+    assert ledger.merged == frozenset({ledger.of("fixer")[0].run})
     assert "Loopdeck-Run" in git(door.repo, "log", "-3", "--format=%B")
 
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopdeck.core.columns import Cell, TableRow
-from loopdeck.core.happening import Settings
+from loopdeck.core.happening import Role, Settings
 from loopdeck.core.ledger import Charge, Line, Statement, Total, charged
-from loopdeck.core.usage import Usage
+from loopdeck.core.usage import Certainty, Usage
 from loopdeck.core.worth import worth
 from loopdeck.deck.moneyboard import (
     MOST_RUNS,
@@ -29,7 +29,7 @@ from tests.kit.room import DOLLAR, loop_row
 amounts = st.integers(0, 10**13)
 
 
-def total(cost: int | None, role: str = "maker", saved: int | None = 0, certainty: str = "priced") -> Total:
+def total(cost: int | None, role: Role = "maker", saved: int | None = 0, certainty: Certainty = "priced") -> Total:
     return charged(Charge(1, role, "m", "2026-11-21T07:00:00Z", Usage(100, 10), cost, certainty), saved)
 
 

@@ -1,10 +1,12 @@
 """Copies and links: there when they can be, left out with a word when not, never outside."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from loopdeck.git.provision import provision
+from loopdeck.git.provision import Provisioned, provision
 from tests.kit.repos import status, write_files
 
 
@@ -12,6 +14,11 @@ from tests.kit.repos import status, write_files
 def tree(worktree):
     """The worktree's root."""
     return worktree.path
+
+
+def provided(root: Path, tree: Path, word: str, entries: Sequence[str]) -> Provisioned:
+    """These `entries`, copied or linked."""
+    return provision(root, tree, copy=entries) if word == "copy" else provision(root, tree, link=entries)
 
 
 def test_files_and_folders_are_copied(root, tree):
@@ -58,7 +65,7 @@ def test_globs(root, tree):
 
 @pytest.mark.parametrize("word", ["copy", "link"])
 def test_what_is_missing_is_noticed(root, tree, word):
-    done = provision(root, tree, **{word: [".env", "node_modules"]})
+    done = provided(root, tree, word, [".env", "node_modules"])
     assert done.paths == ()
     assert [notice.split(" is ")[0] for notice in done.notices] == [f"{word}: .env", f"{word}: node_modules"]
 
@@ -72,7 +79,7 @@ def test_nothing_from_elsewhere(root, tree, tmp_path, word, entry):
     (root / "out").symlink_to(tmp_path / "elsewhere")
     write_files(tmp_path, {"elsewhere/file": "secret"})
     before = (tree / ".git").read_bytes(), sorted(tree.iterdir())
-    done = provision(root, tree, **{word: [entry]})
+    done = provided(root, tree, word, [entry])
     assert done.paths == ()
     assert len(done.notices) == 1
     assert ((tree / ".git").read_bytes(), sorted(tree.iterdir())) == before
@@ -86,7 +93,7 @@ def test_nothing_to_elsewhere(root, tree, tmp_path):
     (tree / "note").write_text("a file")
     (tree / "deep").symlink_to("nowhere")
     for word in ("copy", "link"):
-        done = provision(root, tree, **{word: ["conf/x", "note/x", "deep/a/b", "conf"]})
+        done = provided(root, tree, word, ["conf/x", "note/x", "deep/a/b", "conf"])
         assert done.paths == ()
         assert len(done.notices) == 4
     assert list((tmp_path / "elsewhere").iterdir()) == []
