@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 import uuid
+from collections.abc import Callable
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
@@ -39,6 +40,8 @@ _LIMITS = {
 _WAIT_FOR_WORD = 'read -r loopdeck_word || exit 125; unset PWD loopdeck_word; exec "$@" <{stdin}'
 _STDIN = "/run/stdin"
 _STUBBORN_S = 10.0
+_PATIENCE_S = 0.05
+"""How often it is asked whether whoever waits still has patience."""
 _START_S = 5.0
 _BY_SIGNAL = 128
 _FATAL = frozenset(
@@ -50,7 +53,7 @@ _subreaper = family.Subreaper()
 
 
 class BubbleDoor:
-    """Runs commands within `walls` by the bubblewrap at `program`. `marker` names the run; `grace_s` lies between TERM and KILL."""
+    """Runs commands within `walls` by the bubblewrap at `program`. `marker` names the run; `grace_s` lies between INT and KILL."""
 
     name = "bubblewrap"
     confines = True
@@ -60,6 +63,7 @@ class BubbleDoor:
         self._walls = walls
         self._marker = marker
         self._grace_s = grace_s
+        self.ended = 0
         self._seals = Seals(walls.tree, walls.protect)
 
     def hurry(self) -> None:
@@ -81,8 +85,15 @@ class BubbleDoor:
             try:
                 await running.exit_or_timeout()
             finally:
-                await undisturbed(running.end(self._grace_s))
+                await undisturbed(self._end(running))
             return running.finished()
+
+    async def _end(self, running: "_Held") -> None:
+        try:
+            # Whoever waits may lose patience meanwhile, so the grace is asked for again and again.
+            await running.end(lambda: self._grace_s)
+        finally:
+            self.ended += len(running.struck)
 
     def _lay(self, stack: contextlib.ExitStack) -> list[str]:
         options = self._seals.lay()
@@ -124,6 +135,7 @@ class _Held:
         self._init = 0
         self._init_handle = -1
         self._ended_by = ""
+        self.struck: set[int] = set()
         self._begun = time.monotonic()
         self._status, status_end = os.pipe()
         word_end, self._word = os.pipe()
@@ -220,7 +232,7 @@ class _Held:
         else:
             self._ended_by = "timeout"
 
-    async def end(self, grace_s: float) -> None:
+    async def end(self, grace_s: Callable[[], float]) -> None:
         """End whatever is left, wait until the kernel says that nothing is, read the last of the output, let go of everything."""
         try:
             if self._process.poll() is None:
@@ -233,13 +245,23 @@ class _Held:
         finally:
             self._let_go()
 
-    async def _ask(self, grace_s: float) -> None:
-        """Ask every process of the command to end, and give them time for it: until its own is gone, and with it the launcher."""
-        found = _below(self._init) if self._init and grace_s > 0 else []
-        for one in found:
-            family.send(one, signal.SIGTERM)
-        if found:
-            await _readable(self._loop, self._handle, grace_s)
+    async def _ask(self, grace_s: Callable[[], float]) -> None:
+        """Ask every process of the command to end (INT), then tell them (TERM), half of the grace for each.
+
+        It is over when the command's own process is gone, and with it the launcher: whoever is left has had their chance.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Anew each time: what was asked to end may have started something else instead.
+            found = _below(self._init) if self._init else []
+            self.struck |= {one.pid for one in found}
+            if not found or grace_s() <= 0:
+                return
+            for one in found:
+                family.send(one, number)
+            begun = time.monotonic()
+            while (left := begun + grace_s() / 2 - time.monotonic()) > 0:
+                if await _readable(self._loop, self._handle, min(left, _PATIENCE_S)):
+                    return
 
     async def _kill(self) -> None:
         if self._init_handle >= 0:

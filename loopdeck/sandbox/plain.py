@@ -171,6 +171,9 @@ class _Running:
         for number in (signal.SIGINT, signal.SIGTERM):
             # Anew each time: what was asked to end may have started something else instead.
             found = family.members(self._mark, self._known.values())
+            for pid in (pid for pid, one in found.items() if one.dead and pid != self._process.pid):
+                # A corpse carries no mark any more: if not now, nobody will ever know it for one of ours.
+                family.reap(pid)
             self._known = {pid: one for pid, one in found.items() if not one.dead}
             if not self._known or grace_s() <= 0:
                 break
