@@ -174,7 +174,8 @@ class MakerFinished(Happening, frozen=True):
 class WorkCommitted(Happening, frozen=True):
     """The runner committed what the maker did. `digest` covers the tree and the report; `protected` paths were put back.
 
-    `problems` are what could not be committed, for the operator to read.
+    `problems` are what could not be committed, and what changed elsewhere meanwhile, for the operator to read; `outside` are paths
+    outside of the worktree that changed and that a call of the maker's names.
     """
 
     commit: str
@@ -185,6 +186,7 @@ class WorkCommitted(Happening, frozen=True):
     removed: int = 0
     protected: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 class CheckFinished(Happening, frozen=True):

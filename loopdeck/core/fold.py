@@ -229,7 +229,7 @@ def _committed(run: Run, event: ev.WorkCommitted, stamp: Stamp) -> None:
     run.committed = True
     run.commit = event.commit
     now = run.iterations[-1]
-    now.commit, now.digest, now.empty = event.commit, event.digest, event.empty
+    now.commit, now.digest, now.empty, now.outside = event.commit, event.digest, event.empty, event.outside
     now.files, now.added, now.removed, now.protected = event.files, event.added, event.removed, event.protected
     run.notices.extend(event.problems)
 

@@ -9,6 +9,7 @@ BASE_DIGEST = "base"
 """The digest of work that changes nothing against the base."""
 
 PROTECT = "protected paths"
+OUTSIDE = "outside the worktree"
 MAKER = "maker"
 
 
@@ -18,6 +19,8 @@ def reports(run: Run) -> list[str]:
     due = []
     if now is not None and now.protected:
         due.append(PROTECT)
+    if now is not None and now.outside:
+        due.append(OUTSIDE)
     if run.maker_end not in (None, "ended", "budget"):
         due.append(MAKER)
     return due
@@ -28,6 +31,9 @@ def report(run: Run, name: str) -> Verdict:
     if name == PROTECT:
         assert run.current is not None
         return _verdict(PROTECT, "protect", "major", tuple(_protected(path) for path in run.current.protected))
+    if name == OUTSIDE:
+        assert run.current is not None
+        return _verdict(OUTSIDE, "protect", "blocker", tuple(_outside(path) for path in run.current.outside))
     return _verdict(MAKER, "tools", "minor", (_maker(run),))
 
 
@@ -38,6 +44,12 @@ def _verdict(name: str, kind: str, severity: Severity, findings: tuple[Finding, 
 def _protected(path: str) -> Finding:
     found = finding(PROTECT, "unchanged", f"{path} is protected and was put back as it was", path=path)
     return structs.replace(found, evidence="Mend the work, not what grades it.")
+
+
+def _outside(path: str) -> Finding:
+    found = finding(OUTSIDE, "unchanged", f"{path} in the operator's own checkout changed, and a call of yours names it", path=path)
+    told = "Your work is in your worktree alone. Put nothing anywhere else, and leave it to the operator to put that right."
+    return structs.replace(found, evidence=told, severity="blocker")
 
 
 def _maker(run: Run) -> Finding:

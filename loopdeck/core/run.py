@@ -105,6 +105,7 @@ class Iteration(Struct):
     added: int = 0
     removed: int = 0
     protected: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
     score: float | None = None
     passed: bool = False
     floor: Severity = "minor"

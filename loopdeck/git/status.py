@@ -6,7 +6,7 @@ Invariant: reading it writes nothing, follows no link and runs nothing; each pat
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -19,7 +19,6 @@ _COMMAND: Final = (
     "--porcelain=v2",
     "--branch",
     "-z",
-    "--untracked-files=all",
     "--no-renames",
     "--no-ahead-behind",
 )
@@ -46,11 +45,14 @@ def is_ignored(repo: Repository, folder: Path) -> bool:
     return repo.operators().run("check-ignore", "--quiet", "--", str(folder / "any"), check=False).code == 0
 
 
-def read(git: Git, paths: Sequence[str] = ()) -> Status:
-    """The state of `git`'s work tree, ignored files left out; `paths` are pathspecs that narrow it."""
+def read(git: Git, paths: Sequence[str] = (), *, untracked: Literal["all", "normal"] = "all") -> Status:
+    """The state of `git`'s work tree, ignored files left out; `paths` are pathspecs that narrow it.
+
+    With `normal`, an untracked folder stands for all that is in it; it is `nested` then, too.
+    """
     commit = branch = ""
     entries: dict[str, Entry] = {}
-    for raw in git.run(*_COMMAND, "--", *paths).stdout.split(b"\0"):
+    for raw in git.run(*_COMMAND, f"--untracked-files={untracked}", "--", *paths).stdout.split(b"\0"):
         field = os.fsdecode(raw)
         match field[:2]:
             case "# ":

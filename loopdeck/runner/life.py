@@ -7,12 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec import structs
+
 from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.decide import broken_off, decide
 from loopdeck.errors import Bug, LoopdeckError
 from loopdeck.runner.ending import Ending
 from loopdeck.runner.grading import Grading
+from loopdeck.runner.guard import Guard
 from loopdeck.runner.inbox import Hand
 from loopdeck.runner.making import Making
 from loopdeck.runner.metered import Meter
@@ -40,6 +43,7 @@ class Life:
         self._remembering = Remembering(site)
         self._ending = Ending(site, self._remembering)
         self._standing = Standing(site)
+        self._guard = Guard(site)
         self._deadline = 0.0
 
     async def live(self) -> None:
@@ -139,8 +143,19 @@ class Life:
         prepared = await self._site.workplace.prepare(branch, again=run.life > 1, origin=origin)
         self._record.happened(prepared, durable=True)
 
+    def _start_iteration(self, step: steps.StartIteration) -> None:
+        self._remembering.start_iteration(step)
+        self._guard.begin()
+
+    async def _run_call(self, step: steps.RunCall) -> None:
+        await self._guard.ready()
+        await self._making.run_call(step.call)
+
     async def _commit(self, step: steps.CommitWork) -> None:
-        self._record.happened(await self._site.workplace.commit(self._record.run, self._remembering.makers_report()), durable=True)
+        committing = self._site.workplace.commit(self._record.run, self._remembering.makers_report())
+        committed, outside = await asyncio.gather(committing, self._guard.compare())
+        problems = (*committed.problems, *outside.notices)
+        self._record.happened(structs.replace(committed, problems=problems, outside=outside.named), durable=True)
 
     def _back_off(self, step: steps.BackOff) -> None:
         self._deadline = asyncio.get_running_loop().time() + step.seconds
@@ -169,13 +184,13 @@ _IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunCall)
 _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
     steps.TakePlace: Life._take_place,
     steps.PrepareWorkspace: Life._prepare,
-    steps.StartIteration: lambda life, step: life._remembering.start_iteration(step),
+    steps.StartIteration: Life._start_iteration,
     steps.CallModel: lambda life, step: life._making.call_model(),
     steps.ReportLost: lambda life, step: life._making.report_lost(step.call),
     steps.WeighCall: lambda life, step: life._making.weigh(step.call),
     steps.GrantCall: lambda life, step: life._making.grant(step),
     steps.RefuseCall: lambda life, step: life._making.refuse(step),
-    steps.RunCall: lambda life, step: life._making.run_call(step.call),
+    steps.RunCall: Life._run_call,
     steps.FinishMaker: lambda life, step: life._record.happened(ev.MakerFinished(step.how)),
     steps.CommitWork: Life._commit,
     steps.ReportMaker: lambda life, step: life._grading.report_maker(step.check),
