@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from loopdeck.store.trace import TraceWindow
 from loopdeck.store.window import Found
 
+_AT_ONCE = 8
+
 
 class Search:
     """The lines that hold `text`. Capital letters count only if there are any in `text`."""
@@ -29,11 +31,13 @@ class Search:
 
     def step(self) -> bool:
         """Search a megabyte more; True if there is nothing to search just now. Raises StoreError."""
-        found = next(self._steps, None)
-        if found is not None:
+        for _ in range(_AT_ONCE):
+            found = next(self._steps, None)
+            if found is None:
+                return self._next_stretch()
+            self._looked += found.size
             (self._before if self.turned and self._end <= self._origin else self._after).extend(found.numbers)
-            return False
-        return self._next_stretch()
+        return False
 
     def progress(self) -> float:
         """How much of the trace has been looked at, from 0 to 1."""

@@ -20,6 +20,8 @@ from loopdeck.store.lines import TAIL, E, Entry, LogFormat, encode, lines_of, pl
 
 BLOCK = 1 << 16
 _READ = 16 * BLOCK
+_SOUGHT = 2 * BLOCK
+"""Bytes searched at once: what the processor's cache holds is searched twice as fast."""
 _FAR = 64 * BLOCK
 """Bytes from the end within which lines are had before the index has come there."""
 
@@ -111,13 +113,13 @@ class Window(Generic[E]):
     def search(self, text: str, first: int = 0) -> Iterator[int]:
         """The numbers of the known lines from `first` on that hold `text` as it is, in order. Raises StoreError.
 
-        It reads a megabyte between two steps at most only if it finds nothing there; take as many hits as you need.
+        It goes on to the next one only when asked; take as many hits as you need.
         """
         for found in self.seek(text, first):
             yield from found.numbers
 
     def seek(self, text: str, first: int = 0, *, end: int | None = None, any_case: bool = False) -> Iterator[Found]:
-        """The same in steps of a megabyte, each told whether it found anything or not. Raises StoreError.
+        """The same in steps of 128 KiB, each told whether it found anything or not. Raises StoreError.
 
         `end` is the first line not to look at; `any_case` takes a-z for A-Z. Ends early if another file comes to stand at the path.
         """
@@ -126,7 +128,7 @@ class Window(Generic[E]):
         wanted = plain(encode(text))[1:-1]
         wanted = wanted.lower() if any_case else wanted
         end = self.count() if end is None else min(end, self.count())
-        for at, data in self._pieces(first, end, _READ):
+        for at, data in self._pieces(first, end, _SOUGHT):
             where = data.lower() if any_case else data
             place = where.find(wanted)
             # To count lines takes as long as to search them: only where there is something.

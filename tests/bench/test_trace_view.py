@@ -137,7 +137,10 @@ def test_goals_18_and_19_walking_jumping_and_memory(big):
             jumps.append(timed(terminal, f"{number * 47_629}\r".encode(), at(number * 47_629)))
         search(terminal, "nowhere to be found", "0 hits")
         # An escape and a letter right behind it would be one key.
+        terminal.raw.clear()
         terminal.feed(b"\x1b")
+        while "hits" in stated(terminal) or " of 1,000,000" not in stated(terminal):
+            terminal.read(0.2)
         terminal.settle(0.5)
         walked = terminal.memory_mb()
         picked(terminal, "result")
