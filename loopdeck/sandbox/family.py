@@ -168,6 +168,14 @@ def in_group(pid: int, group: int) -> bool:
         return False
 
 
+def in_session(pid: int, session: int) -> bool:
+    """True if the process is in that session; a dead one still is, until it is reaped."""
+    try:
+        return os.getsid(pid) == session
+    except (ProcessLookupError, PermissionError):
+        return False
+
+
 def members(mark: Mark, seeds: Iterable[Process] = ()) -> dict[int, Process]:
     """Every process that carries `mark`, is one of `seeds`, or descends from one of these; zombies too, this process never."""
     table = {one.pid: one for pid in _pids() if (one := process(pid))}

@@ -143,11 +143,19 @@ class _Running:
             if one is not None and one.dead and pid != self._process.pid and self._mark.on(pid):
                 family.reap(pid)
 
+    def _reap_early_ones(self) -> None:
+        """Reap who died so early that no mark was on the command yet: the session tells whose corpse it is."""
+        first = self._process.pid
+        for pid in family.children() or ():
+            if pid != first and family.in_session(pid, first) and (one := family.process(pid)) and one.dead:
+                family.reap(pid)
+
     async def end(self, grace_s: Callable[[], float]) -> None:
         """End whatever is left, read the last of the output, take the status, let go of everything."""
         try:
             if not (self._over() and self._childless()):
                 await self._end_all(grace_s)
+            self._reap_early_ones()
             self._outlet.drain()
         finally:
             self._outlet.close()
