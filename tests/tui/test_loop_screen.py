@@ -4,12 +4,15 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 
 import pytest
 from textual.pilot import Pilot
 
+from loopdeck.core.columns import Cell, TableRow
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.reader import Reader
+from loopdeck.deck.snapshot import LoopRow
 from loopdeck.errors import StoreError
 from loopdeck.tui.app import Room
 from loopdeck.tui.beside import Beside
@@ -52,15 +55,35 @@ async def into(app: Room, pilot: Pilot[None], loop: str) -> None:
     await until(pilot, lambda: isinstance(app.screen, LoopScreen) and app.screen.selected() is not None)
 
 
+def in_front(app: Room) -> LoopScreen:
+    """The screen in front, which is a loop's."""
+    assert isinstance(app.screen, LoopScreen)
+    return app.screen
+
+
+def run_of(app: Room) -> LoopRow:
+    """The run that the loop screen in front shows."""
+    row = in_front(app).subject()
+    assert row is not None
+    return row
+
+
+def selected(app: Room) -> int:
+    """The number of the iteration under the cursor; 0 if there is none."""
+    one = in_front(app).selected()
+    return one.number if one is not None else 0
+
+
 def facts(app: Room) -> str:
     """All lines of the facts in front, also those below the screen."""
     source = app.screen.query_one(FactList).source
-    return "\n".join("".join(one.text for one in _cells(source.row(at))) for at in range(source.count()))
+    return "\n".join(said(source.row(at), 0) for at in range(source.count()))
 
 
-def _cells(row):
-    (cells,) = row.painted
-    return cells if isinstance(cells[0], tuple) else (cells,)
+def said(row: TableRow, column: int) -> str:
+    """What stands in a column of a row."""
+    cells = row.painted[column]
+    return cells.text if isinstance(cells, Cell) else "".join(one.text for one in cells)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -90,10 +113,10 @@ def test_the_first_failing_check_is_two_keys_from_the_deck(past, size):
             assert "✗ two failed" in screen_text(app)
             assert "two is missing" in screen_text(app)
             await pilot.press("f")
-            assert app.screen.selected().number == 2
+            assert selected(app) == 2
             assert "✗ tidy failed" in screen_text(app)
             await pilot.press("f")
-            assert app.screen.selected().number == 1
+            assert selected(app) == 1
 
     asyncio.run(look())
 
@@ -112,7 +135,7 @@ def test_down_to_a_call_and_up_again(past):
             await until(pilot, lambda: isinstance(app.screen, TraceScreen))
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, LoopScreen))
-            assert app.screen.selected().number == 2
+            assert selected(app) == 2
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, DeckScreen))
 
@@ -146,7 +169,7 @@ def test_any_two_iterations_can_be_compared(past, size):
 
 def diff(app: Room) -> str:
     source = app.screen.query_one("#diff", LineTable).source
-    return "\n".join(source.row(at).painted[0].text for at in range(source.count()))
+    return "\n".join(said(source.row(at), 0) for at in range(source.count()))
 
 
 def test_letting_go_of_what_was_put_aside(past):
@@ -240,7 +263,7 @@ def test_the_harness_is_a_list_of_files_with_versions(past, size):
             assert "asker, climber, fresh, stuck" in text
             assert "loopdeck/prompts/maker.md" in facts(app)
             table = app.screen.query_one("#parts", LineTable)
-            at = next(at for at in range(table.source.count()) if table.source.row(at).painted[1].text == "tidying")
+            at = next(at for at in range(table.source.count()) if said(table.source.row(at), 1) == "tidying")
             table.move_to(table.source.row(at).key, by_hand=True)
             await until(pilot, lambda: ".loopdeck/skills/tidying/SKILL.md" in facts(app))
             assert "no run yet" in facts(app)
@@ -252,18 +275,18 @@ def test_a_new_run_is_followed_and_older_ones_can_be_chosen(past):
     async def look():
         async with room_on(past) as (app, pilot):
             await into(app, pilot, "stuck")
-            first = app.screen.subject().run
+            first = run_of(app).run
             await asyncio.to_thread(past.ok, "start", "stuck")
-            await until(pilot, lambda: app.screen.subject().run != first)
-            await until(pilot, lambda: app.screen.subject().status == "ended" and "run 2 of 2" in screen_text(app))
-            await until(pilot, lambda: app.screen.selected() is not None and app.screen.selected().number == 2)
+            await until(pilot, lambda: run_of(app).run != first)
+            await until(pilot, lambda: run_of(app).status == "ended" and "run 2 of 2" in screen_text(app))
+            await until(pilot, lambda: selected(app) == 2)
             await pilot.press("left_square_bracket")
-            await until(pilot, lambda: app.screen.subject().run == first and "run 1 of 2" in screen_text(app))
+            await until(pilot, lambda: run_of(app).run == first and "run 1 of 2" in screen_text(app))
             await pilot.press("w")
             await until(pilot, lambda: isinstance(app.screen, WhyScreen) and first in screen_text(app))
             assert "same_findings" in facts(app)
             await pilot.press("escape", "right_square_bracket")
-            await until(pilot, lambda: app.screen.subject().run != first and "run 2 of 2" in screen_text(app))
+            await until(pilot, lambda: run_of(app).run != first and "run 2 of 2" in screen_text(app))
 
     asyncio.run(look())
 
@@ -279,25 +302,25 @@ def test_a_findings_file_is_opened_at_its_line_where_the_cursor_is_on_one(past, 
     async def look():
         async with room_on(past) as (app, pilot):
             await into(app, pilot, "climber")
-            said: list[str] = []
-            app.tell = lambda text, kind="information": said.append(text)
+            notices: list[str] = []
+            monkeypatch.setattr(app, "tell", lambda text, kind="information": notices.append(text))
             await pilot.press("o")
-            assert "put the cursor on one that names a file" in said[-1]
+            assert "put the cursor on one that names a file" in notices[-1]
             await pilot.press("f", "down", "o")
             # Under Pilot there is no terminal to lend to an editor: that is said, and nothing breaks.
-            assert "can't be lent to an editor" in said[-1]
-            app.suspend = nullcontext
+            assert "can't be lent to an editor" in notices[-1]
+            monkeypatch.setattr(app, "suspend", nullcontext)
             await pilot.press("o")
-            assert told.read_text() == f"-g {app.screen.subject().worktree}/answer.txt:1\n"
+            assert told.read_text() == f"-g {run_of(app).worktree}/answer.txt:1\n"
 
     asyncio.run(look())
 
 
-def test_a_journal_that_can_not_be_read_is_told_once_and_the_screen_stays(past):
+def test_a_journal_that_can_not_be_read_is_told_once_and_the_screen_stays(past, monkeypatch):
     async def look():
         async with room_on(past) as (app, pilot):
             told: list[str] = []
-            app.tell = lambda text, kind="information": told.append(text)
+            monkeypatch.setattr(app, "tell", lambda text, kind="information": told.append(text))
 
             def fails() -> None:
                 raise StoreError("the disk is on fire")
@@ -324,7 +347,7 @@ def test_of_many_wishes_the_newest_is_done(past):
             beside = Beside(app, done.append)
             beside.want(lambda: gate.wait(10) and 0)
             for number in range(1, 50):
-                beside.want(lambda number=number: number)
+                beside.want(partial(int, number))
             gate.set()
             await until(pilot, lambda: len(done) == 2)
             assert done == [0, 49]

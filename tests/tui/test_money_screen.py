@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from textual.pilot import Pilot
 
+from loopdeck.core.columns import Cell
 from loopdeck.deck.decks import Deck
+from loopdeck.tui.app import Room
 from loopdeck.tui.screens.loop import LoopScreen
 from loopdeck.tui.screens.money import MoneyScreen
 from loopdeck.tui.widgets.choices import Choices
@@ -36,20 +39,31 @@ def rows(deck):
     ]
 
 
+def texts(table: LineTable, at: int) -> list[str]:
+    """What stands in the column that is number `at`."""
+    cells = [table.source.row(row).painted[at] for row in range(table.source.count())]
+    return [one.text if isinstance(one, Cell) else "".join(part.text for part in one) for one in cells]
+
+
 def names(table: LineTable) -> list[str]:
-    return [table.source.row(at).painted[0].text for at in range(table.source.count())]
+    return texts(table, 0)
 
 
 def column(table: LineTable, name: str) -> list[int]:
     at = [one.name for one in table.columns].index(name)
-    cells = [table.source.row(row).painted[at].text for row in range(table.source.count())]
-    return [int(text.replace("$", "").replace(".", "") or 0) for text in cells]
+    return [int(text.replace("$", "").replace(".", "") or 0) for text in texts(table, at)]
 
 
-async def opened_at_money(app, pilot) -> MoneyScreen:
+async def opened_at_money(app: Room, pilot: Pilot[None]) -> MoneyScreen:
     await pilot.press("m")
     await until(pilot, lambda: isinstance(app.screen, MoneyScreen) and app.screen.table.source.count())
+    assert isinstance(app.screen, MoneyScreen)
     return app.screen
+
+
+async def until_total(pilot: Pilot[None], table: LineTable, name: str, total: int) -> None:
+    """Wait until the last line of that column is `total`."""
+    await until(pilot, lambda: column(table, name)[-1] == total)
 
 
 @pytest.mark.req("S2-112", "S2-035")
@@ -64,7 +78,7 @@ def test_sums_and_receipts_add_up_on_the_screen(deck, size):
             assert sum(costs[:-1]) == costs[-1] > 0
             for at, name in enumerate(names(screen.table)):
                 screen.table.move_to(f"={name}" if name != "total" else "total")
-                await until(pilot, lambda at=at: column(receipts, "total")[-1] == costs[at])
+                await until_total(pilot, receipts, "total", costs[at])
                 for figures in ("maker", "checks", "total", "saved"):
                     shown = column(receipts, figures)
                     assert sum(shown[:-1]) == shown[-1]
@@ -90,7 +104,7 @@ def test_views_are_turned_by_keys_and_by_the_mouse_and_have_one_total(deck):
             seen = []
             for key in ("v", "right", "v", "V", "left"):
                 await pilot.press(key)
-                await until(pilot, lambda: column(screen.table, "cost")[-1] == total)
+                await until_total(pilot, screen.table, "cost", total)
                 seen.append(names(screen.table)[0])
             assert seen[0] == seen[4] == "makers"
             assert seen[1] == seen[3] == "claude-sonnet-4-5"
