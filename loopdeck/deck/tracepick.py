@@ -125,6 +125,47 @@ class Calls(Picked):
         return in_tree(turn, self._call_of)
 
 
+class Picks:
+    """What is picked of one trace: what is `shown` (None: every line), and other lists that are kept under a name."""
+
+    def __init__(self, glances: Glances, call_of: CallOf) -> None:
+        self.shown: Picked | None = None
+        self._glances = glances
+        self._call_of = call_of
+        self._marks: dict[str, Picked] = {}
+
+    def choose(self, choice: Choice) -> None:
+        """Begin to pick what is shown from now on."""
+        if choice.everything:
+            self.shown = None
+        elif choice.calls:
+            self.shown = Calls(self._glances, choice.takes, self._call_of)
+        else:
+            self.shown = Picked(self._glances, choice.takes)
+
+    def marked(self, name: str, takes: Callable[[Glance], bool]) -> Picked:
+        """The list of that name; begun, if there is none."""
+        if name not in self._marks:
+            self._marks[name] = Picked(self._glances, takes)
+        return self._marks[name]
+
+    def forget(self) -> None:
+        """The trace is another one: no named list holds any more."""
+        self._marks.clear()
+
+    def upto(self, lines: int) -> int:
+        """Up to which of so many lines all lists are complete."""
+        return min((one.upto for one in self._all()), default=lines)
+
+    def grow(self, lines: int) -> None:
+        """Look at up to so many more lines for each list."""
+        for one in self._all():
+            one.grow(lines)
+
+    def _all(self) -> list[Picked]:
+        return [*([] if self.shown is None else [self.shown]), *self._marks.values()]
+
+
 def _muddled(kinds: list[str]) -> bool:
     """True if a call follows a call before the first has its result."""
     return any(one == "tool_called" == after for one, after in pairwise(kinds))

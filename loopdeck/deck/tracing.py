@@ -7,6 +7,7 @@ except for the last lines of a trace that is still being indexed, see `Window.fo
 
 from array import array
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +16,9 @@ from msgspec import Struct
 from loopdeck.core.trace import ToolCalled, ToolReturned
 from loopdeck.core.traceline import WIDE, Told, told
 from loopdeck.deck.tracehits import Search
-from loopdeck.deck.tracepick import Calls, Choice, Picked
+from loopdeck.deck.tracepick import Choice, Picked, Picks
 from loopdeck.store.glances import Glance, Glances
-from loopdeck.store.trace import TraceEntry, window_on_trace
+from loopdeck.store.trace import TraceEntry, TraceWindow, window_on_trace
 
 _INDEX = 1 << 20
 _PIECES = 2
@@ -51,8 +52,7 @@ class Tracing:
         self.settled = False
         self._generation = 0
         self._foreseen = 0
-        self._picked: Picked | None = None
-        self._marks: dict[str, Picked] = {}
+        self._picks = Picks(self.glances, partial(_call_of, self.window))
         self._searching = False
 
     def open(self) -> None:
@@ -69,19 +69,19 @@ class Tracing:
 
     def count(self) -> int:
         """Lines that are shown."""
-        return self.total() if self._picked is None else len(self._picked.numbers)
+        return self.total() if self._picks.shown is None else len(self._picks.shown.numbers)
 
     def number(self, place: int) -> int:
         """The number of the line shown at `place`, from 0."""
-        return place if self._picked is None else int(self._picked.numbers[place])
+        return place if self._picks.shown is None else int(self._picks.shown.numbers[place])
 
     def numbers(self) -> "array[int] | None":
         """The numbers of all lines that are shown, as they are now; None for all there are."""
-        return None if self._picked is None else array("I", self._picked.numbers)
+        return None if self._picks.shown is None else array("I", self._picks.shown.numbers)
 
     def place(self, number: int) -> int:
         """Where line `number` is shown, or the next one after it that is; at most the last place."""
-        place = number if self._picked is None else self._picked.place(number)
+        place = number if self._picks.shown is None else self._picks.shown.place(number)
         return max(0, min(place, self.count() - 1))
 
     def shows(self, number: int) -> bool:
@@ -101,17 +101,12 @@ class Tracing:
 
     def entry(self, number: int) -> TraceEntry | None:
         """Line `number` whole, or None if it can't be read. Raises StoreError."""
-        return next((row.entry for row in self.window.rows(number, 1)), None)
+        return _entry(self.window, number)
 
     def choose(self, choice: Choice) -> None:
         """Show these lines from now on; what they are is found out by `work`."""
         self.choice = choice
-        if choice.everything:
-            self._picked = None
-        elif choice.calls:
-            self._picked = Calls(self.glances, choice.takes, self._call_of)
-        else:
-            self._picked = Picked(self.glances, choice.takes)
+        self._picks.choose(choice)
 
     def look_for(self, text: str, number: int) -> None:
         """Search `text`, from line `number` on; no text ends the search."""
@@ -120,9 +115,7 @@ class Tracing:
 
     def marked(self, name: str, takes: Callable[[Glance], bool]) -> Picked:
         """All lines that `takes` takes, kept under a name and grown by `work` from now on."""
-        if name not in self._marks:
-            self._marks[name] = Picked(self.glances, takes)
-        return self._marks[name]
+        return self._picks.marked(name, takes)
 
     def task(self) -> Task:
         """What `work` would do next."""
@@ -130,12 +123,11 @@ class Tracing:
             return "index"
         if self.search is not None and self._searching:
             return "search"
-        behind = any(one.upto < self.window.count() for one in self._pickers())
-        return "glance" if behind else ""
+        return "glance" if self._picks.upto(self.window.count()) < self.window.count() else ""
 
     def looked_at(self) -> int:
         """Up to which line it is known what is shown."""
-        return self.total() if self._picked is None else self._picked.upto
+        return self.total() if self._picks.shown is None else self._picks.shown.upto
 
     def progress(self) -> float:
         """How far the task at hand is, from 0 to 1."""
@@ -145,7 +137,7 @@ class Tracing:
             case "search" if self.search is not None:
                 return self.search.progress()
             case "glance":
-                return min(one.upto for one in self._pickers()) / max(1, self.window.count())
+                return self._picks.upto(self.window.count()) / max(1, self.window.count())
             case _:
                 return 1.0
 
@@ -158,8 +150,7 @@ class Tracing:
                 self._searching = not self.search.step()
             case "glance":
                 self.glances.grow(_PIECES)
-                for one in self._pickers():
-                    one.grow(_LINES)
+                self._picks.grow(_LINES)
             case _:
                 return True
         return not self.task()
@@ -181,16 +172,18 @@ class Tracing:
         if self.window.generation != self._generation:
             self._generation = self.window.generation
             self._foreseen = 0
-            self._marks.clear()
+            self._picks.forget()
             self.choose(self.choice)
             self.look_for(self.search.text if self.search is not None else "", 0)
 
-    def _pickers(self) -> list[Picked]:
-        return [*([] if self._picked is None else [self._picked]), *self._marks.values()]
 
-    def _call_of(self, number: int) -> str:
-        entry = self.entry(number)
-        return entry.event.call if entry is not None and isinstance(entry.event, ToolCalled | ToolReturned) else ""
+def _entry(window: TraceWindow, number: int) -> TraceEntry | None:
+    return next((row.entry for row in window.rows(number, 1)), None)
+
+
+def _call_of(window: TraceWindow, number: int) -> str:
+    entry = _entry(window, number)
+    return entry.event.call if entry is not None and isinstance(entry.event, ToolCalled | ToolReturned) else ""
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
