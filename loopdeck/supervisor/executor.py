@@ -13,12 +13,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from loopdeck.errors import StoreError
 from loopdeck.sandbox import family, hunt
 from loopdeck.store import inbox, lease
 from loopdeck.store.layout import DeckHome, RunPaths
 from loopdeck.store.lease import Holder, LeaseView
 from loopdeck.supervisor import births
-from loopdeck.supervisor.spawn import Started, spawn
+from loopdeck.supervisor.spawn import Started
 from loopdeck.supervisor.start import start
 
 PATIENCE_S = 10.0
@@ -115,14 +116,7 @@ def _strike(holder: Holder) -> None:
 
 def forked(paths: RunPaths) -> Started:
     """A runner from the warm process, and from nowhere else. Raises StoreError if it can't be had there."""
-    from loopdeck.errors import StoreError
-
     born = births.ask(paths)
     if born is None:
         raise StoreError("the deck's warm process gives no runner", where=str(paths.home.births))
     return born
-
-
-def spawned(paths: RunPaths) -> Started:
-    """A runner that is a new interpreter."""
-    return spawn(paths)

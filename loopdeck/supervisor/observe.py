@@ -41,7 +41,7 @@ class Observer:
                 one = self._look(paths, paths in starting, adopted.get(paths, 0))
             except StoreError as error:
                 # One run that can't be read must not keep the others from being looked after.
-                one = RunSeen(str(paths.dir), ended=False, damage=str(error).replace("\n", " "), lease=_lease(paths))
+                one = RunSeen(str(paths.dir), damage=str(error).replace("\n", " "), lease=_lease_if_any(paths))
             if one.ended and not one.lease.held:
                 self._over.add(paths)
             else:
@@ -50,14 +50,17 @@ class Observer:
 
     def _unended(self) -> list[RunPaths]:
         """The runs that were not seen to have ended. A loop's folder is listed again only when it has changed."""
+        listed = {}
         for loop in self._home.loops():
+            before, runs = self._listed.get(loop, (-1, []))
             changed = _changed(self._home.runs / loop)
-            before, _ = self._listed.get(loop, (-1, []))
             if changed != before:
                 runs = [paths for paths in self._home.runs_of(loop) if paths not in self._over]
                 # What changed a moment ago may change once more within the same tick of its clock.
-                self._listed[loop] = (changed if time.time_ns() - changed > _SETTLED_NS else -1, runs)
-        left = (paths for _, runs in self._listed.values() for paths in runs if paths not in self._over)
+                changed = changed if time.time_ns() - changed > _SETTLED_NS else -1
+            listed[loop] = (changed, runs)
+        self._listed = listed
+        left = (paths for _, runs in listed.values() for paths in runs if paths not in self._over)
         return sorted(left, key=lambda paths: (paths.run, paths.loop))
 
     def _look(self, paths: RunPaths, starting: bool, adopted: int) -> RunSeen:
@@ -100,6 +103,14 @@ def _lease(paths: RunPaths) -> LeaseSeen:
         return LeaseSeen(view.held, beat_age_s=view.age_s)
     one = view.holder
     return LeaseSeen(view.held, one.epoch, one.pid, one.ticks, one.nonce, one.boot_id, view.age_s, view.alive)
+
+
+def _lease_if_any(paths: RunPaths) -> LeaseSeen:
+    """The lease; of one that can't be looked at it must be supposed that somebody has it."""
+    try:
+        return _lease(paths)
+    except StoreError:
+        return LeaseSeen(True)
 
 
 def _age(path: Path) -> float:

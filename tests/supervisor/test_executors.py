@@ -19,8 +19,8 @@ from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.lease import Lease, look
 from loopdeck.supervisor import births
-from loopdeck.supervisor.executor import Executor, ThisMachine, forked, spawned
-from loopdeck.supervisor.spawn import Started
+from loopdeck.supervisor.executor import Executor, ThisMachine, forked
+from loopdeck.supervisor.spawn import Started, spawn
 from tests.cli.loops import fixer, loop, turn, waiting
 from tests.e2e.seat import Seat, nap, runs, seated, until_runs
 from tests.supervisor.warmed import made, warmed
@@ -52,7 +52,7 @@ def kind(request, tmp_path, monkeypatch) -> Iterator[tuple[Seat, Executor]]:
             monkeypatch.setenv(name, value)
         if request.param == "forked":
             stack.enter_context(warmed(seat))
-        yield seat, ThisMachine(seat.deck.home, forked if request.param == "forked" else spawned)
+        yield seat, ThisMachine(seat.deck.home, forked if request.param == "forked" else spawn)
 
 
 def until(holds: Callable[[], object], patience_s: float = 20) -> None:
