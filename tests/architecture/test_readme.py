@@ -29,3 +29,9 @@ def test_the_readme_names_every_room():
     named = set(re.findall(r"^(\w+)/ {2,}", TEXT, re.MULTILINE))
     rooms = {room.name for room in (readme.README.parent / "loopdeck").iterdir() if (room / "__init__.py").exists()}
     assert named == rooms - {"_shipped"}
+
+
+def test_every_picture_in_the_readme_is_there():
+    shown = re.findall(r"!\[[^]]*\]\(([^)]*)\)", TEXT)
+    assert len(shown) >= 3
+    assert all((readme.README.parent / one).is_file() for one in shown)

@@ -24,7 +24,7 @@ from loopdeck.tui.lead import Lead
 from tests.kit.repos import make_repo
 
 DOLLAR = 10**12
-_PATIENCE_S = 15.0
+_PATIENCE_S = 40.0
 
 
 class Still:
