@@ -9,11 +9,9 @@ started nothing.
 
 import asyncio
 import contextlib
-import errno
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
@@ -26,7 +24,7 @@ from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.plain import GRACE_S
 from loopdeck.sandbox.port import Command, Finished
 from loopdeck.sandbox.seals import Seals
-from loopdeck.sandbox.waiting import not_started, pidfd, undisturbed
+from loopdeck.sandbox.waiting import not_started, pidfd, refuse, undisturbed
 from loopdeck.sandbox.walls import Walls
 
 MOST_PROCESSES = 4096
@@ -75,7 +73,7 @@ class BubbleDoor:
 
         Raises WorkspaceError if the sandbox or the command can't be started, or if the kernel does not let go of its processes.
         """
-        _refuse(command)
+        refuse(command)
         sealed = command.role == "tool" and self._walls.tree in command.writable
         with contextlib.ExitStack() as stack:
             stack.enter_context(_subreaper)
@@ -99,18 +97,6 @@ class BubbleDoor:
         options = self._seals.lay()
         stack.callback(self._seals.lift)
         return options
-
-
-def _refuse(command: Command) -> None:
-    """Raise WorkspaceError for what would not start, in the words of the door that starts it without a sandbox."""
-    if not command.argv:
-        raise not_started(command, IndexError("there is nothing to run"))
-    if any("\0" in word for word in (*command.argv, *command.env, *command.env.values())):
-        raise not_started(command, ValueError("embedded null byte"))
-    first = command.argv[0]
-    found = shutil.which(str(command.cwd / first) if "/" in first else first, path=command.env.get("PATH", os.defpath))
-    if found is None or not command.cwd.is_dir():
-        raise not_started(command, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
 
 def _in_memory(content: bytes) -> int:

@@ -23,6 +23,7 @@ RUN_VARIABLE = "LOOPDECK_RUN"
 COMMAND_VARIABLE = "LOOPDECK_COMMAND"
 
 _PROC = Path("/proc")
+_PRLIMIT = Path("/usr/bin/prlimit")
 HAS_PROC = Path("/proc/self/stat").exists()
 _SUBREAPER = 36
 _COMMAND_BITS = 29
@@ -45,6 +46,13 @@ class Mark:
     def _number(self) -> int:
         command = zlib.crc32(self.command.encode()) & ((1 << _COMMAND_BITS) - 1) if self.command else 0
         return _TAG | zlib.crc32(self.run.encode("utf-8", "surrogateescape")) << _COMMAND_BITS | command
+
+    @property
+    def launcher(self) -> tuple[str, ...]:
+        """What to start the command with so that it has the limit from its first moment on; nothing where there is no such program."""
+        if not HAS_PROC or not _PRLIMIT.exists() or resource.getrlimit(resource.RLIMIT_RTTIME)[1] != resource.RLIM_INFINITY:
+            return ()
+        return (str(_PRLIMIT), f"--rttime={self._number}:", "--")
 
     def put_on(self, pid: int) -> None:
         """Give a process that has just been started the limit, for all that it will start.

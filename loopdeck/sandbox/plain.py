@@ -21,7 +21,7 @@ from loopdeck.sandbox import family
 from loopdeck.sandbox.hunt import Hunt
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.port import Command, Finished
-from loopdeck.sandbox.waiting import not_started, pidfd, undisturbed
+from loopdeck.sandbox.waiting import not_started, pidfd, refuse, undisturbed
 
 GRACE_S = 1.6
 """Seconds between INT and KILL, with TERM half way: of the two within which whoever ends a run sees it over, the rest is for KILL and
@@ -51,6 +51,7 @@ class PlainDoor:
 
         Raises WorkspaceError if the command can't be started, or if the kernel does not let go of one of its processes.
         """
+        refuse(command)
         with _subreaper:
             running = _Running(command, family.Mark(self._marker, uuid.uuid4().hex), on_output)
             try:
@@ -77,7 +78,7 @@ def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
                 stdin.write(command.stdin)
                 stdin.seek(0)
             process = subprocess.Popen(
-                command.argv,
+                (*mark.launcher, *command.argv),
                 cwd=command.cwd,
                 env={**command.env, **mark.environment},
                 stdin=stdin or subprocess.DEVNULL,

@@ -1,7 +1,9 @@
 """What both doors need to wait for a command and to say why one did not start."""
 
 import asyncio
+import errno
 import os
+import shutil
 from collections.abc import Coroutine
 
 from loopdeck.errors import WorkspaceError
@@ -41,3 +43,15 @@ def not_started(command: Command, error: Exception) -> WorkspaceError:
         where=str(command.cwd),
         remedy="The folder is gone." if gone else "Is it installed, and on the PATH of the loop?",
     )
+
+
+def refuse(command: Command) -> None:
+    """Raise WorkspaceError for what could not be started, before something is started that would only say so later."""
+    if not command.argv:
+        raise not_started(command, IndexError("there is nothing to run"))
+    if any("\0" in word for word in (*command.argv, *command.env, *command.env.values())):
+        raise not_started(command, ValueError("embedded null byte"))
+    first = command.argv[0]
+    found = shutil.which(str(command.cwd / first) if "/" in first else first, path=command.env.get("PATH", os.defpath))
+    if found is None or not command.cwd.is_dir():
+        raise not_started(command, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
