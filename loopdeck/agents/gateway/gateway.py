@@ -71,23 +71,26 @@ class Gateway:
         if self._error is not None:
             raise self._error
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: the one that the server would make can't be cancelled without noise.
+        task = asyncio.ensure_future(self._serve(Connection(reader, writer)))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
-        connection = Connection(reader, writer)
+
+    async def _serve(self, connection: Connection) -> None:
         try:
             while (incoming := await connection.next()) is not None:
                 await connection.attend(self._answer(connection, incoming))
-        except (Gone, asyncio.CancelledError):
-            # Cancelled is stopped: nobody waits for this task but `stop`.
+        except Gone:
             connection.cut()
+        except asyncio.CancelledError:
+            connection.cut()
+            raise
         except Exception as error:  # the books can't be kept, or our own bug: whoever stops the gateway gets it
             self._error = self._error or error
             connection.cut()
         finally:
-            await connection.close()
+            connection.close()
 
     async def _answer(self, connection: Connection, incoming: Incoming) -> None:
         path = incoming.path.removeprefix(self._prefix)
