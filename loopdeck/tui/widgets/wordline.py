@@ -36,7 +36,7 @@ class WordLine(Input):
         self.placeholder = _ASKS[purpose]
         self.value = words
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Each letter counts."""
