@@ -164,6 +164,7 @@ def test_goal_22_a_runner_with_all_loaded_is_forked_in_no_time(tmp_path, monkeyp
             assert lease is not None
             # Whoever is born finds the run taken, and leaves: to be born is all it does.
             held.callback(lease.release)
+        load = os.getloadavg()[0]
         began = time.monotonic()
         born = [births.ask(paths, env) for paths in runs]
         forked = time.monotonic() - began
@@ -172,8 +173,10 @@ def test_goal_22_a_runner_with_all_loaded_is_forked_in_no_time(tmp_path, monkeyp
         spawned = [subprocess.Popen([sys.executable, "-c", loading], env=seat.env) for _ in runs]
         assert [one.wait() for one in spawned] == [0] * RUNS
         took = time.monotonic() - began
-    say(f"{RUNS} runners: forked in {forked:.3f} s, {forked / RUNS * 1e3:.1f} ms each; spawned and loaded in {took:.1f} s")
-    goal("22b", "one runner forked, ms", forked / RUNS * 1e3, 30, 15)
+    say(
+        f"{RUNS} runners: forked in {forked:.3f} s, {forked / RUNS * 1e3:.1f} ms each; spawned and loaded in {took:.1f} s; "
+        f"others running: load {load:.0f}"
+    )
     goal(22, f"{RUNS} runners forked, times faster than spawned", took / forked, 20, 100, "higher")
 
 
