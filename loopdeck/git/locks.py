@@ -1,20 +1,61 @@
 """Lock files of git that stand in the way.
 
-Invariant: a lock is only ever removed if it belongs to a worktree of our own (never in the shared folder, never the operator's) and
-no process has it open. A git killed while it held one leaves it behind for ever, and the next git would refuse to work.
+A git killed while it held a lock leaves it behind for ever, and the next git would refuse to work. So beside each git of ours at work
+in a worktree lies a note of who started it: boot, process, start ticks. Invariant: a lock is only ever removed if it is in a worktree
+of our own (never in the shared folder, never in the operator's), came to be after such a note, the process of the note is dead, and
+nobody has the lock open. Whoever else works in there (an operator whose editor is open over a commit) keeps his.
 """
 
 import os
 import re
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 _HELD = re.compile(rb"Unable to create '(.+?\.lock)': File exists|cannot lock ref '.*': Unable to create '(.+?\.lock)'")
 _BUSY = re.compile(rb"could not lock config file (.+?): File exists")
-GRACE_S = 1.0
-"""The age, in seconds, below which a lock is never touched."""
-_LONG_DEAD_S = 60.0
+_NOTE = "loopdeck-git."
+_NOBODY = "nobody 0 0"
+_tidied: set[Path] = set()
+
+
+class Noted:
+    """A note that lies beside a git at work. `leave` says that what it did may have been cut short."""
+
+    def __init__(self) -> None:
+        self.cut_short = False
+
+    def leave(self) -> None:
+        """Let the note lie: its process is dead, and may have left a lock."""
+        self.cut_short = True
+
+
+@contextmanager
+def noted(git_dir: Path) -> Iterator[Noted]:
+    """Note for as long as the block lasts that this process is at work in the administrative folder `git_dir`."""
+    _tidy(git_dir)
+    note = git_dir / f"{_NOTE}{os.getpid()}.{os.urandom(4).hex()}"
+    told = Noted()
+    # Where no note can be written, git will say what is wrong; a lock is then nobody's that we know.
+    with suppress(OSError):
+        note.write_text(_myself())
+    try:
+        yield told
+    finally:
+        with suppress(OSError):
+            if told.cut_short:
+                _mark_dead(note)
+            else:
+                note.unlink()
+
+
+def left_by(git_dir: Path, since: "Noted") -> None:
+    """To be called when all that was at work during `since` is dead: if it left a lock, that is ours to remove."""
+    with suppress(OSError):
+        if _has_lock(git_dir):
+            since.leave()
 
 
 def in_the_way(stderr: bytes) -> Path | None:
@@ -31,13 +72,84 @@ def remove_if_dead(lock: Path, git_dir: Path, common_dir: Path) -> bool:
     if git_dir == common_dir or lock.parent.resolve() != git_dir.resolve():
         return False
     try:
-        age = time.time() - lock.stat().st_mtime
+        made = lock.stat().st_mtime_ns
     except FileNotFoundError:
         return True
-    if not (age > _LONG_DEAD_S or (age > GRACE_S and _nobody_has_open(lock))):
+    dead = [note for note in _notes(git_dir) if _is_dead(note)]
+    if not any(_when(note) <= made for note in dead) or not _nobody_has_open(lock):
         return False
     lock.unlink(missing_ok=True)
+    for note in dead:
+        note.unlink(missing_ok=True)
     return True
+
+
+def _tidy(git_dir: Path) -> None:
+    """Once in a process: notes of the dead that left no lock are of no more use, and must not vouch for a later lock of another's."""
+    if git_dir in _tidied:
+        return
+    _tidied.add(git_dir)
+    with suppress(OSError):
+        if not _has_lock(git_dir):
+            for note in _notes(git_dir):
+                if _is_dead(note):
+                    note.unlink(missing_ok=True)
+
+
+def _has_lock(git_dir: Path) -> bool:
+    return any(entry.name.endswith(".lock") for entry in git_dir.iterdir())
+
+
+def _notes(git_dir: Path) -> list[Path]:
+    try:
+        return [entry for entry in git_dir.iterdir() if entry.name.startswith(_NOTE)]
+    except OSError:
+        return []
+
+
+def _mark_dead(note: Path) -> None:
+    when = note.stat()
+    note.write_text(_NOBODY)
+    os.utime(note, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+
+def _when(note: Path) -> int:
+    try:
+        return note.stat().st_mtime_ns
+    except OSError:
+        return sys.maxsize
+
+
+def _is_dead(note: Path) -> bool:
+    """True if the process of `note` is surely gone."""
+    try:
+        boot, pid, ticks = note.read_text().split()
+    except (OSError, ValueError):
+        return False
+    if boot != (_boot() or "-"):
+        return True
+    return bool(_boot()) and _ticks(int(pid)) != int(ticks)
+
+
+def _myself() -> str:
+    return f"{_boot() or '-'} {os.getpid()} {_ticks(os.getpid())}"
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _ticks(pid: int) -> int:
+    """When the process began, in clock ticks since boot; -1 if it is gone or a corpse."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return -1
+    return -1 if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 def _nobody_has_open(path: Path) -> bool:

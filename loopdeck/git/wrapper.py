@@ -136,7 +136,7 @@ class Git:
             if lock is None:
                 break
             waited = time.monotonic() - started
-            freed = waited > locks.GRACE_S and locks.remove_if_dead(lock, self.git_dir, self.common_dir)
+            freed = locks.remove_if_dead(lock, self.git_dir, self.common_dir)
             if waited > PATIENCE_S and not freed:
                 break
             time.sleep(pause)
@@ -190,6 +190,19 @@ class Git:
         return kind(f"git {args[0]}: {output.complaint}", where=str(self.work_tree or self.git_dir), remedy=remedy)
 
     def _once(self, args: Sequence[str], stdin: bytes, env: Mapping[str, str] | None) -> Output:
+        if self.git_dir == self.common_dir or self.trusted:
+            return self._run(args, stdin, env)
+        with locks.noted(self.git_dir) as note:
+            try:
+                output = self._run(args, stdin, env)
+            except BaseException:
+                note.leave()
+                raise
+            if output.code < 0:
+                note.leave()
+        return output
+
+    def _run(self, args: Sequence[str], stdin: bytes, env: Mapping[str, str] | None) -> Output:
         with self._spawn(args, subprocess.PIPE, env) as process:
             try:
                 stdout, stderr = process.communicate(stdin, LIMIT_S)

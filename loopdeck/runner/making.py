@@ -117,7 +117,8 @@ class Making:
         self._record.traced(tr.ToolCalled(run.iteration, use.id, use.tool, use.arguments))
         begun = time.monotonic()
         try:
-            outcome = await tools.call(use.tool, use.arguments, self._site.tool_context())
+            with self._site.workplace.lent():
+                outcome = await tools.call(use.tool, use.arguments, self._site.tool_context())
         except asyncio.CancelledError:
             self._record.happened(ev.ToolCallLost(use.id, use.tool))
             raise

@@ -7,7 +7,8 @@ while the runner goes on listening.
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from loopdeck.core.harness import BASE_DIGEST
 from loopdeck.core.run import Run
 from loopdeck.core.spec import LoopSpec
 from loopdeck.errors import WorktreeLost
-from loopdeck.git import tree
+from loopdeck.git import locks, tree
 from loopdeck.git.admin import Worktree, open_worktree, verify
 from loopdeck.git.base import resolve_base
 from loopdeck.git.checkout import CleanCheckout
@@ -78,6 +79,16 @@ class Workplace:
         notices = await self._provide(made)
         prepared = ev.WorkspacePrepared(str(self.path), branch, start.commit, (*start.notices, *notices))
         return prepared if origin is None else structs.replace(prepared, base=origin.base, start=start.commit)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """The worktree in the maker's hands, for the time of a call: a lock that a git of its leaves there is the run's own."""
+        git_dir = self.worktree.git_dir
+        with locks.noted(git_dir) as call:
+            try:
+                yield
+            finally:
+                locks.left_by(git_dir, call)
 
     def lost(self, run: Run) -> WorktreeLost | None:
         """What is wrong with the run's worktree, if it is not where and what it was."""

@@ -1,8 +1,6 @@
 """What a maker does with git itself: repositories of its own, commits, branches, locks; nothing of it is run, or gets into ours."""
 
-import os
 import subprocess
-import time
 
 import pytest
 
@@ -235,10 +233,11 @@ class TestMeddling:
         (worktree.path / "src" / "secret.py").chmod(0o000)
         assert commit_all(worktree, "m", base=base).files == ("src/secret.py",)
 
-    def test_the_index_lock_of_its_own_dead_git(self, worktree, base, monkeypatch):
-        monkeypatch.setattr(locks, "GRACE_S", 0.1)
+    def test_the_index_lock_of_its_own_dead_git(self, worktree, base):
         lock = worktree.git_dir / "index.lock"
-        lock.touch()
-        os.utime(lock, (time.time() - 9, time.time() - 9))
+        # As a call of the maker's is carried out: when it is over, nothing of it is alive.
+        with locks.noted(worktree.git_dir) as call:
+            lock.touch()
+            locks.left_by(worktree.git_dir, call)
         write_files(worktree.path, {"src/calc.py": "1\n"})
         assert commit_all(worktree, "m", base=base).files == ("src/calc.py",)

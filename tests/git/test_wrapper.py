@@ -1,6 +1,7 @@
 """The door to git: what it keeps out, how it waits, what it says when it fails."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loopdeck.errors import WorkspaceError
+from loopdeck.errors import WorkspaceError, WorktreeLost
 from loopdeck.git import locks, program, settings, wrapper
 from loopdeck.git.wrapper import Git
 from tests.kit.repos import git, make_repo, write_files
@@ -161,23 +162,95 @@ def test_a_lock_that_stays_is_named_and_never_removed_from_the_operators_folder(
     assert lock.exists()
 
 
-def test_the_lock_of_a_dead_git_in_a_worktree_of_ours_is_removed(worktree, monkeypatch):
-    monkeypatch.setattr(locks, "GRACE_S", 0.1)
+# Works in a worktree as we do, and is killed with a lock made.
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from loopdeck.git import locks
+git_dir = Path(sys.argv[1])
+with locks.noted(git_dir):
+    (git_dir / "index.lock").touch()
+    print("there", flush=True)
+    if sys.argv[2] == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can be told to be dead")
+
+
+@linux
+def test_the_lock_of_our_own_dead_git_is_removed(worktree):
+    subprocess.run([sys.executable, "-c", DIES, str(worktree.git_dir), "dies"], check=False, stdout=subprocess.DEVNULL)
     lock = worktree.git_dir / "index.lock"
-    lock.touch()
-    os.utime(lock, (time.time() - 5, time.time() - 5))
+    assert lock.exists()
     write_files(worktree.path, {"new": "x"})
     worktree.git().run("add", "-A")
     assert not lock.exists()
+    assert not list(worktree.git_dir.glob("loopdeck-git.*"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only age tells")
-def test_the_lock_of_a_living_git_in_a_worktree_of_ours_stays(worktree):
+@linux
+def test_the_lock_of_anybody_else_stays_however_old_it_is(worktree, monkeypatch):
+    monkeypatch.setattr(wrapper, "PATIENCE_S", 0.2)
     lock = worktree.git_dir / "index.lock"
-    with lock.open("w"):
-        os.utime(lock, (time.time() - 5, time.time() - 5))
+    lock.touch()
+    os.utime(lock, (time.time() - 5000, time.time() - 5000))
+    write_files(worktree.path, {"new": "x"})
+    with pytest.raises(WorktreeLost, match=r"index\.lock"):
+        worktree.git().run("add", "-A")
+    assert lock.exists()
+
+
+@linux
+def test_the_lock_of_a_living_git_of_ours_stays_and_one_that_is_open_too(worktree, monkeypatch):
+    monkeypatch.setattr(wrapper, "PATIENCE_S", 0.2)
+    lock = worktree.git_dir / "index.lock"
+    command = [sys.executable, "-c", DIES, str(worktree.git_dir), "lives"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert not locks.remove_if_dead(lock, worktree.git_dir, worktree.repo.common_dir)
+        other.kill()
+        other.wait()
+    with lock.open():
         assert not locks.remove_if_dead(lock, worktree.git_dir, worktree.repo.common_dir)
     assert locks.remove_if_dead(lock, worktree.git_dir, worktree.repo.common_dir)
+
+
+@linux
+def test_who_died_long_ago_without_a_lock_vouches_for_none(worktree):
+    subprocess.run([sys.executable, "-c", DIES, str(worktree.git_dir), "dies"], check=False, stdout=subprocess.DEVNULL)
+    lock = worktree.git_dir / "index.lock"
+    lock.unlink()
+    look = "from pathlib import Path; from loopdeck.git import locks; import sys\nwith locks.noted(Path(sys.argv[1])): pass"
+    subprocess.run([sys.executable, "-c", look, str(worktree.git_dir)], check=True)
+    lock.touch()
+    assert not locks.remove_if_dead(lock, worktree.git_dir, worktree.repo.common_dir)
+
+
+@pytest.mark.chaos
+@linux
+def test_a_hundred_gits_killed_in_the_middle_of_their_work_leave_nothing_in_the_way(worktree):
+    chance = random.Random(1)
+    left = 0
+    add = (
+        "import sys; from pathlib import Path; from loopdeck.git.repository import find; from loopdeck.git.admin import open_worktree\n"
+        "tree = open_worktree(find(Path(sys.argv[1])), Path(sys.argv[1])); print('on', flush=True)\n"
+        "while True: tree.git().run('add', '-A'); tree.git().run('reset', '-q')"
+    )
+    for number in range(100):
+        write_files(worktree.path, {f"f{number}-{each}": "x" * 20_000 for each in range(100)})
+        with subprocess.Popen([sys.executable, "-c", add, str(worktree.path)], stdout=subprocess.PIPE, start_new_session=True) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            time.sleep(chance.random() * 0.1)
+            os.killpg(other.pid, 9)
+        left += (worktree.git_dir / "index.lock").exists()
+        worktree.git().run("add", "-A")
+        worktree.git().run("reset", "-q")
+    # The figures are what a chaos suite is for.
+    print(f"\n100 gits killed: {left} locks left, all removed")  # noqa: T201
+    assert left
 
 
 def test_a_pipe_in_the_place_of_gitignore_does_not_hang_us(worktree, monkeypatch):
