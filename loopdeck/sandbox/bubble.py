@@ -24,6 +24,7 @@ from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.plain import GRACE_S
 from loopdeck.sandbox.port import Command, Finished
 from loopdeck.sandbox.seals import Seals
+from loopdeck.sandbox.syscalls import refused
 from loopdeck.sandbox.waiting import not_started, pidfd, refuse, undisturbed
 from loopdeck.sandbox.walls import Walls
 
@@ -151,6 +152,10 @@ class _Held:
                     passed.append(_in_memory(command.stdin))
                     stack.callback(os.close, passed[-1])
                     inner = ["--dir", "/run", "--ro-bind-data", str(passed[-1]), _STDIN, *inner]
+                if filtered := refused():
+                    passed.append(_in_memory(filtered))
+                    stack.callback(os.close, passed[-1])
+                    inner = ["--seccomp", str(passed[-1]), *inner]
                 # Read from a descriptor: what is on a command line can be seen by everybody on the machine.
                 passed.append(_in_memory(b"".join(os.fsencode(option) + b"\0" for option in inner)))
                 stack.callback(os.close, passed[-1])

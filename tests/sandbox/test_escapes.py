@@ -4,8 +4,10 @@ None may work from within a sandbox; most must work without, or they would prove
 """
 
 import asyncio
+import ctypes
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from loopdeck.sandbox.bubble import BubbleDoor
 from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.sandbox.port import Command, Door, Finished
 from tests.kit.repos import git
-from tests.kit.walled import bwrap, name, walled
+from tests.kit.walled import ENV, bubble, bwrap, name, plain, walled
 from tests.sandbox.attacks import ATTACKS, Attack
 from tests.sandbox.world import World, world
 
@@ -103,3 +105,25 @@ def test_nor_for_somebody_who_is_not_root():
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         assert json.loads(done.stdout) == []
+
+
+_RING = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+text = ctypes.create_string_buffer(100)
+print(libc.syscall(250, 11, int(sys.argv[1]), text, 100) > 0 and text.value.decode(), libc.syscall(298, None, 0, -1, -1, 0))
+"""
+
+
+@walled
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the numbers of system calls are this machine's")
+@pytest.mark.parametrize("way", ["plain", "bubble"])
+def test_keys_that_the_kernel_holds_stay_with_their_owner(tmp_path, way):
+    libc = ctypes.CDLL(None)
+    libc.syscall(250, 1, None)
+    key = libc.syscall(248, b"user", name().encode(), b"hush", 4, -3)
+    if key < 0:
+        pytest.skip("this kernel keeps no keys")
+    command = Command((sys.executable, "-I", "-S", "-c", _RING, str(key)), tmp_path, ENV, 20, writable=(tmp_path,))
+    said = asyncio.run((bubble if way == "bubble" else plain)(tmp_path).run(command)).text
+    assert ("hush" in said) == (way == "plain"), said
