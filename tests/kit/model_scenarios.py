@@ -19,6 +19,11 @@ def as_many_pieces_as_asked(request: Request) -> Answer:
     return Answer(text="abcdefg " * int(request.prompt.split()[-1]), piece=8)
 
 
+def as_many_slow_pieces_as_asked(request: Request) -> Answer:
+    """The same, each sent on its own: two milliseconds lie between them."""
+    return Answer(text="abcdefg " * int(request.prompt.split()[-1]), piece=8, pace_s=0.002)
+
+
 def erratic(seed: int = 0):
     """Bills at random: output up to what was allowed, input split over the caches in any way."""
     dice = random.Random(seed)

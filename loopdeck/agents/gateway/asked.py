@@ -109,7 +109,8 @@ def _anthropic_media(content: object) -> Iterator[str]:
 
 def _chat(said: Json) -> _Facts:
     tools = list(_objects(said.get("tools")))
-    output = _count(said.get("max_completion_tokens")) or _count(said.get("max_tokens"))
+    # Which of the two names a server heeds is its own affair.
+    output = max(_count(said.get("max_completion_tokens")) or 0, _count(said.get("max_tokens")) or 0) or None
     unbounded = "tools that the provider runs" if said.get("web_search_options") is not None else _hosted(tools)
     blocks = (why for message in _objects(said.get("messages")) for why in _openai_media(message.get("content")))
     names = tuple(_text(_object(tool.get("function") or tool.get("custom")), "name") for tool in tools)

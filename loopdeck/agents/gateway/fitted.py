@@ -47,11 +47,9 @@ def _cap(speech: Speech, fields: Fields, cap: int, *, new_name: bool) -> None:
         case "responses":
             fields["max_output_tokens"] = _raw(cap)
         case "gemini":
-            old = "generation_config" in fields
-            name = "generation_config" if old else "generationConfig"
-            config = _fields(fields.get(name))
+            config = _fields(fields.pop("generation_config", None)) | _fields(fields.get("generationConfig"))
             config.pop("max_output_tokens", None)
-            fields[name] = _raw({**config, "maxOutputTokens": cap})
+            fields["generationConfig"] = _raw({**config, "maxOutputTokens": cap})
 
 
 def _thinking(fields: Fields, cap: int) -> None:
