@@ -56,6 +56,7 @@ class Supervisor:
 
     def __init__(self, home: DeckHome, root: Path, held: Lease, tell: Tell) -> None:
         self._home = home
+        self._root = root
         self._lease = held
         self._tell = tell
         self._executor: Executor = ThisMachine(home)
@@ -98,7 +99,7 @@ class Supervisor:
         if now - self._minded > MIND_S:
             self._minded = now
             held = lease.look(self._home.supervisor)
-            if held.holder is None or held.holder.nonce != self._lease.holder.nonce:
+            if held.holder is None or held.holder.nonce != self._lease.holder.nonce or not self._root.is_dir():
                 return "replaced"
             if code.is_another(self._code) and not self._starting:
                 return "stale"

@@ -24,7 +24,11 @@ def serve(home: DeckHome, root: Path, tell: Tell, *, for_ever: bool, warm_after_
     TERM or INT: nothing more is started, what is being started is waited for. A second one ends the process at once. Either way all
     runners live on. Raises StoreError.
     """
-    home.make()
+    if for_ever:
+        home.make()
+    elif not (home.runs.is_dir() and root.is_dir()):
+        # Deleted since it was asked for: nothing of it is to be made again behind anybody's back.
+        return False
     with _woken() as (wake, signals):
         while (held := Lease.take(home.supervisor)) is not None:
             supervisor = Supervisor(home, root, held, tell)
@@ -47,7 +51,7 @@ def serve(home: DeckHome, root: Path, tell: Tell, *, for_ever: bool, warm_after_
 _WHY = {
     "drained": "it was told to; all runs go on",
     "idle": "there is nothing to look after",
-    "replaced": "its lease is gone",
+    "replaced": "its lease is gone, or its checkout",
 }
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -197,8 +199,23 @@ def test_more_than_a_few_are_forked_from_a_process_that_is_waited_for(tmp_path):
         assert list(parents.values()) == ["loopdeck.runner"] * 6, "spawned ones are called python"
 
 
-def test_its_home_gone_it_leaves(tmp_path):
+@pytest.mark.parametrize("what", ["lease", "checkout"])
+def test_its_home_or_checkout_gone_it_leaves(tmp_path, what):
     with supervised(tmp_path, asking()) as seat:
         pid = attend(seat)
-        seat.deck.home.supervisor.unlink()
+        if what == "lease":
+            seat.deck.home.supervisor.unlink()
+        else:
+            seat.repo.rename(tmp_path / "moved")
         until(lambda: not any(one.pid == pid for one in seat.supervisors()), 20)
+        if what == "checkout":
+            (tmp_path / "moved").rename(seat.repo)
+
+
+def test_one_that_comes_too_late_makes_nothing_anew(tmp_path):
+    with supervised(tmp_path, asking()) as seat:
+        home = seat.deck.home.path
+        assert not home.exists()
+        words = [sys.executable, "-m", "loopdeck.supervisor", str(home), str(seat.repo)]
+        assert subprocess.run(words, env=seat.env, check=False).returncode == 3
+        assert not home.exists()
