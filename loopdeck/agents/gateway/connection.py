@@ -90,20 +90,22 @@ class Connection:
         return event
 
     async def attend(self, work: Coroutine[None, None, None]) -> None:
-        """Do `work`, and cancel it if the client hangs up meanwhile. Raises Gone then."""
+        """Do `work`, and cancel it if the client hangs up meanwhile. Raises Gone then, or what `work` raised."""
         task = asyncio.ensure_future(work)
         listening = asyncio.ensure_future(self._listen())
         try:
             await asyncio.wait((task, listening), return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise Gone
-            task.result()
-        except (ConnectionError, h11.LocalProtocolError) as error:
-            raise Gone from error
         finally:
             for one in (task, listening):
                 one.cancel()
-            await asyncio.gather(task, listening, return_exceptions=True)
+            outcome, _ = await asyncio.gather(task, listening, return_exceptions=True)
+            # What went wrong counts for more than that the client has gone, or that we were stopped.
+            if isinstance(outcome, ConnectionError | h11.LocalProtocolError):
+                raise Gone from outcome
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def _listen(self) -> None:
         """Return when the client has hung up; what it sends ahead is kept for later."""

@@ -7,12 +7,15 @@ import anthropic
 import openai
 import pytest
 
+from loopdeck.agents.gateway.gateway import Gateway
+from loopdeck.agents.gateway.upstream import Upstreams
 from loopdeck.core import trace as tr
 from loopdeck.core.usage import Usage
 from loopdeck.errors import StoreError
+from loopdeck.runner.purse import RunPurse
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.trace import read_trace
-from tests.agents.gateway.room import SPEECHES, Agents, Room, opened, playing, settled_in
+from tests.agents.gateway.room import SPEECHES, Agents, Room, opened, playing, running, settled_in
 from tests.kit.model_server import Answer, Cut, ErrorEvent, Garble, Hang, Refuse, Request, serving
 from tests.kit.model_talk import Fault
 
@@ -152,3 +155,36 @@ def test_when_the_books_cant_be_kept_nothing_goes_and_whoever_stops_it_is_told(t
         with pytest.raises(StoreError, match="blobs"):
             asyncio.run(go())
         assert not server.requests
+
+
+class FullDisk(RunPurse):
+    """The purse of a run whose disk fills up after a reservation."""
+
+    def charge_bound(self, *_: object) -> None:
+        """Can't be written."""
+        raise StoreError("the disk is full")
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_settlement_that_cant_be_written_is_told_even_if_nobody_waits_for_the_answer(hangs_up, tmp_path):
+    async def go() -> None:
+        record = running(tmp_path)
+        gateway = Gateway(FullDisk(record, "agent", {}, 100), Upstreams({"anthropic": server.url}))
+        address = await gateway.start()
+        async with Agents(address) as agents:
+            asking = asyncio.ensure_future(agents.ask("messages"))
+            while not server.requests:
+                await asyncio.sleep(0.005)
+            if hangs_up:
+                asking.cancel()
+                await asyncio.wait((asking,))
+                while not server.gone:
+                    await asyncio.sleep(0.005)
+            with pytest.raises(StoreError, match="the disk is full"):
+                await gateway.stop()
+            await asyncio.wait((asking,))
+            assert asking.cancelled() or asking.exception()
+        record.close()
+
+    with serving(lambda request: Answer("some words " * 9, fault=Hang(3))) as server:
+        asyncio.run(go())
