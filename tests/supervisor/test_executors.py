@@ -152,8 +152,7 @@ def test_a_killed_one_is_gone_with_all_it_had_started_and_can_be_started_anew(ki
     until_runs(SLEEP)
     ended = executor.kill(paths)
     assert runner.pid in ended.ended
-    # In a sandbox the rest goes with its first process, unasked.
-    assert len(ended.ended) >= 2
+    # How many more had to be struck depends: in a sandbox all goes with its runner, unasked.
     assert ended.left == ()
     assert runner.gone()
     assert not runs(SLEEP)
