@@ -94,7 +94,8 @@ VERBS: dict[str, Verb] = {
         _option("--always", default="", metavar="RULE", help="and allow what this rule says for the rest of the run"), _json)),
     "deny": Verb("approvals", "refuse a call; the reason reaches the maker", _words(
         _ID, _option("--why", required=True, metavar="TEXT", help="the reason, for the maker"), _json)),
-    "pause": Verb("hand", "stop at the next step", _words(_run, _json)),
+    "pause": Verb("hand", "stop at the next step", _words(
+        _run, _option("--now", action="store_true", help="at once: commands under way stand still where they are"), _json)),
     "resume": Verb("hand", "go on; also restarts a dead runner at its last step", _words(_run, _json)),
     "hold": Verb("hand", "stop before the next iteration", _words(_run, _json)),
     "kill": Verb("hand", "end it", _words(

@@ -39,7 +39,7 @@ def _command(options: argparse.Namespace, one: RunView, by: str) -> cmd.Command:
     at = here.now()
     match options.verb:
         case "pause":
-            return cmd.Pause(by=by, at=at)
+            return cmd.Pause(by=by, at=at, now=options.now)
         case "resume":
             return cmd.Resume(by=by, at=at)
         case "hold":

@@ -14,7 +14,9 @@ class Wish(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="ver
 
 
 class Pause(Wish, frozen=True, kw_only=True):
-    """Stop at the next step."""
+    """Stop at the next step; `now` means that commands under way stand still where they are."""
+
+    now: bool = False
 
 
 class Resume(Wish, frozen=True, kw_only=True):

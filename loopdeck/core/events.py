@@ -285,9 +285,10 @@ class CommandTaken(Happening, frozen=True):
 
 
 class PauseAsked(Commanded, frozen=True):
-    """Somebody wants it to stop at the next step."""
+    """Somebody wants it to stop at the next step, or `now`, with the commands under way standing still."""
 
     by: str
+    now: bool = False
 
 
 class RunPaused(Happening, frozen=True):

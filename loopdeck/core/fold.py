@@ -321,7 +321,7 @@ def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
 
 def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:
     if run.status != "paused":
-        run.pause_wanted = event.by or "somebody"
+        run.pause_wanted, run.pause_now = event.by or "somebody", event.now
 
 
 def _paused(run: Run, event: ev.RunPaused, stamp: Stamp) -> None:

@@ -58,8 +58,8 @@ def _effects(run: Run, command: cmd.Command, state_hash: str) -> tuple[str, tupl
     if run.status == "stopping" and not isinstance(command, cmd.Kill):
         return "it is being stopped", ()
     match command:
-        case cmd.Pause(by=by):
-            return _unless(run.status == "paused", "it is paused already", ev.PauseAsked(by))
+        case cmd.Pause(by=by, now=now):
+            return _unless(run.status == "paused", "it is paused already", ev.PauseAsked(by, now))
         case cmd.Resume(by=by):
             return _resume(run, by, state_hash)
         case cmd.Hold(by=by):

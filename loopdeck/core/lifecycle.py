@@ -12,7 +12,7 @@
 Rules the table states:
 - `RunEnded` may come from every status but `ended`, and nothing may follow it.
 - Work (model calls, tools, checks, iterations) happens only while `running`; while `stopping`, what was under way may still finish,
-  and a model call that was let go may be settled while the run stands still.
+  and a model call that was let go may be settled while the run stands still, as may a call or a check end in the moment of a pause.
 - What only tells (a new runner, a command taken, a nudge, a changed setting, a notice) is allowed in every status but `ended`, and
   changes none.
 - `hung` (alive, silent) and `lost` (the runner is gone) are what an observer sees; no event leads there.
@@ -49,6 +49,9 @@ _FINISHING: tuple[type, ...] = (
     ev.IterationFinished,
 )
 
+_CAUGHT: tuple[type, ...] = (ev.ToolCallFinished, ev.ToolCallLost, ev.CheckFinished)
+"""What may come to its end in the very moment in which the commands of a run are stopped."""
+
 TABLE: dict[tuple[Status, type], Status] = {
     ("idle", ev.RunQueued): "queued",
     ("queued", ev.RunStarted): "running",
@@ -56,6 +59,7 @@ TABLE: dict[tuple[Status, type], Status] = {
     **{("stopping", kind): "stopping" for kind in _FINISHING},
     # An outside agent's calls overlap with its questions and with a pause; what one of them cost is a fact at any time.
     **{(status, ev.ModelCallSettled): status for status in _STANDING},
+    **{("paused", kind): "paused" for kind in _CAUGHT},
     **{(status, kind): status for status in _LIVE for kind in _TELLING},
     ("running", ev.WaitStarted): "waiting",
     ("waiting", ev.WaitEnded): "running",

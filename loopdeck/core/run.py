@@ -190,6 +190,7 @@ class Run(Struct):
     wait: Wait | None = None
     state_settled: str = ""
     pause_wanted: str = ""
+    pause_now: bool = False
     hold: str = ""
     stalled: str = ""
     stop: tuple[str, str, bool] | None = None

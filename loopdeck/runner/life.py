@@ -64,6 +64,8 @@ class Life:
     async def _step(self) -> bool:
         """Take the commands and do the next thing; False if there is none."""
         self._hand.take()
+        if self._record.run.status != "paused":
+            self._site.door.thaw()
         if await self._standing.mended():
             self._made = self._graded = None
         step = decide(self._record.run, self._site.spec)
@@ -107,6 +109,7 @@ class Life:
         seen = self._record.seq
         while not (await asyncio.wait((task,), timeout=POLL_S))[0]:
             self._hand.take()
+            self._hold_still(step)
             idle = isinstance(step, steps.AwaitPerson | steps.WaitOut) and self._record.seq != seen
             late = isinstance(step, _TIMED) and self._record.is_late()
             stop = self._record.run.stop
@@ -118,6 +121,14 @@ class Life:
                 if late:
                     self._record.happened(ev.NoticeRaised("the time was up: what was under way has been cut off"))
                 break
+
+    def _hold_still(self, step: steps.Step) -> None:
+        """Have what runs stand still if somebody wants that now, and go on if nobody does any more."""
+        run, door = self._record.run, self._site.door
+        if run.status != "paused":
+            door.thaw()
+        if isinstance(step, _FROZEN) and run.status == "running" and run.pause_wanted and run.pause_now and door.freeze():
+            self._record.happened(ev.RunPaused("pause", run.pause_wanted), durable=True)
 
     @property
     def _making(self) -> Making:
@@ -177,6 +188,9 @@ _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
 """Short steps that a stop waits for, so that nothing is left half done."""
 _TIMED = (steps.CallModel, steps.RunCall, steps.RunCheck, steps.WaitOut)
 """Long steps that are cut off when the run's time is up."""
+
+_FROZEN = (steps.RunCall, steps.RunCheck)
+"""Steps whose commands can stand still; other steps are short, or wait for somebody else's answer."""
 
 _IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunCall)
 """Steps that take nothing for granted: without a worktree they would spend money for nothing."""

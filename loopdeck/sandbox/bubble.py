@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
+from loopdeck.sandbox.frost import Frost
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.plain import GRACE_S
 from loopdeck.sandbox.port import Command, Finished
@@ -62,12 +63,21 @@ class BubbleDoor:
         self._walls = walls
         self._marker = marker
         self._grace_s = grace_s
+        self._frost = Frost(marker)
         self.ended = 0
         self._seals = Seals(walls.tree, walls.protect)
 
     def hurry(self) -> None:
         """See the port."""
         self._grace_s = 0.0
+
+    def freeze(self) -> int:
+        """See the port."""
+        return self._frost.freeze()
+
+    def thaw(self) -> None:
+        """See the port."""
+        self._frost.thaw()
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
         """Run to the end; see the port. The command sees its own folders and what the walls show, and nothing else.
@@ -82,7 +92,7 @@ class BubbleDoor:
             mark = family.Mark(self._marker, uuid.uuid4().hex)
             running = _Held(self._program, options, command, mark, on_output)
             try:
-                await running.exit_or_timeout()
+                await running.exit_or_timeout(self._frost)
             finally:
                 await undisturbed(self._end(running))
             return running.finished()
@@ -214,10 +224,11 @@ class _Held:
                     return int(found)
         return None
 
-    async def exit_or_timeout(self) -> None:
+    async def exit_or_timeout(self, frost: Frost) -> None:
         """Wait for the command to end, for as long as it may take."""
-        left = self._begun + self._command.timeout_s - time.monotonic()
-        await asyncio.wait((self._exited,), timeout=max(0.0, left))
+        due = frost.due(self._command.timeout_s)
+        while not self._exited.done() and await frost.wait(self._exited, due):
+            pass
         if self._exited.done():
             self._exited.result()
         else:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
+from loopdeck.sandbox.frost import Frost
 from loopdeck.sandbox.hunt import Hunt
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.port import Command, Finished
@@ -41,10 +42,19 @@ class PlainDoor:
         self._marker = marker
         self._grace_s = grace_s
         self.ended = 0
+        self._frost = Frost(marker)
 
     def hurry(self) -> None:
         """See the port."""
         self._grace_s = 0.0
+
+    def freeze(self) -> int:
+        """See the port."""
+        return self._frost.freeze()
+
+    def thaw(self) -> None:
+        """See the port."""
+        self._frost.thaw()
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
         """Run to the end; see the port. A command that ended while something it left had to be killed has ended all the same.
@@ -55,7 +65,7 @@ class PlainDoor:
         with _subreaper:
             running = _Running(command, family.Mark(self._marker, uuid.uuid4().hex), on_output)
             try:
-                await running.exit_or_timeout()
+                await running.exit_or_timeout(self._frost)
             finally:
                 await undisturbed(self._end(running))
             return running.finished()
@@ -123,11 +133,10 @@ class _Running:
         if not self._exited.done():
             self._exited.set_exception(error)
 
-    async def exit_or_timeout(self) -> None:
+    async def exit_or_timeout(self, frost: Frost) -> None:
         """Wait for the first process to end, for as long as the command may take."""
-        until = self._begun + self._timeout_s
-        while not self._exited.done() and (left := until - time.monotonic()) > 0:
-            await asyncio.wait((self._exited,), timeout=min(left, _LOOKED_AT_EVERY_S if self._handle >= 0 else 0.005))
+        due = frost.due(self._timeout_s)
+        while not self._exited.done() and await frost.wait(self._exited, due, _LOOKED_AT_EVERY_S if self._handle >= 0 else 0.005):
             if self._handle < 0 and self._over():
                 return
             if not self._exited.done():

@@ -57,6 +57,14 @@ class Door(Protocol):
         """From now on commands are ended at once, without being asked first."""
         ...
 
+    def freeze(self) -> int:
+        """Have all commands stand still where they are; how many processes that are. Their time doesn't run meanwhile."""
+        ...
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        ...
+
     async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Finished:
         """Run to the end. When it returns or is cancelled, no process of the command is left.
 

@@ -61,6 +61,10 @@ class Hand(_Base):
         """At the next step."""
         self._carry(cmd.Pause(by=self.room.by, at=at()), "will pause at its next step")
 
+    def action_pause_now(self) -> None:
+        """At once, with what runs standing still."""
+        self._carry(cmd.Pause(by=self.room.by, at=at(), now=True), "stands still, or will at its next step")
+
     def action_resume(self) -> None:
         """Go on."""
         self._carry(cmd.Resume(by=self.room.by, at=at()), "goes on")

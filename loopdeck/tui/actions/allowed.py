@@ -22,6 +22,7 @@ def _resumable(row: LoopRow) -> bool:
 _TESTS: dict[str, _Test] = {
     "start": lambda row: row.status in ("idle", "ended"),
     "pause": lambda row: _works(row) and row.status != "paused" and not row.pausing,
+    "pause_now": lambda row: _works(row) and row.status != "paused",
     "resume": _resumable,
     "hold": lambda row: _works(row) and row.status != "paused",
     "nudge": _works,

@@ -5,6 +5,7 @@ from loopdeck.tui.actions.model import Action
 ACTIONS = (
     Action(id="hand.start", key="s", label="start", help="Start a run of this loop", group="hand"),
     Action(id="hand.pause", key="p", label="pause", help="Pause: stand still at the next step", group="hand"),
+    Action(id="hand.pause_now", key="Z", help="Pause at once: commands under way stand still where they are", group="hand"),
     Action(id="hand.resume", key="r", label="resume", help="Resume: go on, also with a runner that died", group="hand"),
     Action(id="hand.hold", key="h", label="hold", help="Hold before the next iteration, or let go", group="hand"),
     Action(id="hand.nudge", key="n", label="nudge", help="Nudge: a word to the maker for the next iteration", group="hand"),
