@@ -11,7 +11,7 @@ from loopdeck.agents import prices
 from loopdeck.agents.gateway.purse import Grant, Refusal, Wanted
 from loopdeck.core import events as ev
 from loopdeck.core import trace as tr
-from loopdeck.core.budget import NoRoom, room
+from loopdeck.core.budget import NoRoom, Room, room
 from loopdeck.core.conversation import ModelFailed, ModelReply
 from loopdeck.core.happening import Role
 from loopdeck.core.spec import Price
@@ -51,6 +51,13 @@ class RunPurse:
         run = self._record.run
         while run.status in _STANDING or (run.status == "running" and run.pause_wanted):
             await asyncio.sleep(POLL_S)
+
+    def is_tight(self, wanted: Wanted) -> bool:
+        """True if `wanted` has to be cut or refused, and less so if its input were smaller."""
+        rates = prices.rates(wanted.model, wanted.vendor, self._own, most_input=wanted.input_bound)
+        output = (wanted.output or self._most_output) * wanted.choices
+        allowed, best = (room(self._record.run, rates, bound, output) for bound in (wanted.input_bound, 0))
+        return isinstance(best, Room) and (isinstance(allowed, NoRoom) or allowed.output_cap < best.output_cap)
 
     def reserve(self, wanted: Wanted) -> Grant | Refusal:
         """Set the worst case of `wanted` aside, or say why not. Raises StoreError."""

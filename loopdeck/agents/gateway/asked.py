@@ -186,7 +186,8 @@ _READERS: dict[Speech, Callable[[Json], _Facts]] = {"messages": _messages, "chat
 
 
 def _hosted(tools: Iterable[Json]) -> str:
-    return "tools that the provider runs" if any(_text(tool, "type").startswith(_HOSTED) for tool in tools) else ""
+    types = [kind for tool in tools if (kind := _text(tool, "type")).startswith(_HOSTED)]
+    return f"tools that the provider runs ({', '.join(types)})" if types else ""
 
 
 def _tier(said: Json) -> str:

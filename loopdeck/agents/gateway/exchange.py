@@ -4,7 +4,9 @@ Invariants: nothing is sent on before its worst case is set aside. Whatever beco
 settled once; and an agent never has the end of an answer before its cost is written down.
 """
 
+import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +17,7 @@ from loopdeck.agents.dialect import Reader
 from loopdeck.agents.gateway import speech as speeches
 from loopdeck.agents.gateway.asked import Asked, Speech, Unreadable, read
 from loopdeck.agents.gateway.connection import Connection, Incoming
-from loopdeck.agents.gateway.fitted import fitted
+from loopdeck.agents.gateway.fitted import countable, fitted
 from loopdeck.agents.gateway.purse import Grant, Purse, Refusal, Wanted
 from loopdeck.agents.gateway.speech import Route
 from loopdeck.agents.gateway.upstream import Headers, Upstream
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _JSON: Headers = [(b"content-type", b"application/json")]
+_COUNT_S = 20.0
 _HUNG_UP = ModelFailed("cut", "broken off before the answer was whole: the agent hung up, or was stopped", maybe_charged=True)
 
 
@@ -71,8 +74,12 @@ class Exchange:
         except Unreadable as error:
             await refuse(connection, speech, 400, f"loopdeck: {error}.")
             return
+        wanted = self._answers.wanted(self._upstream, asked, incoming.body)
         await self._purse.may_go()
-        granted = self._purse.reserve(self._answers.wanted(self._upstream, asked, incoming.body))
+        if self._upstream.counts and self._purse.is_tight(wanted):
+            wanted = await self._counted(incoming, wanted)
+            await self._purse.may_go()
+        granted = self._purse.reserve(wanted)
         if isinstance(granted, Refusal):
             await refuse(connection, speech, 400, granted.why)
             return
@@ -84,6 +91,22 @@ class Exchange:
             await self._forward(connection, incoming, body, meter)
         finally:
             meter.give_up(_HUNG_UP)
+
+    async def _counted(self, incoming: Incoming, wanted: Wanted) -> Wanted:
+        """`wanted` with the provider's own count for its bound, and a little more, since it calls its count an estimate."""
+        import httpx2  # loaded with the gateway; not before
+
+        question = replace(incoming, path=f"{incoming.path}/count_tokens", body=countable(incoming.body))
+        try:
+            async with asyncio.timeout(_COUNT_S):
+                response = await self._send(question, question.body)
+                said = _decoded(await response.aread()) if response.status_code == 200 else None
+        except (httpx2.HTTPError, TimeoutError):
+            return wanted
+        tokens = said.get("input_tokens") if isinstance(said, dict) else None
+        if not isinstance(tokens, int) or tokens <= 0:
+            return wanted
+        return structs.replace(wanted, input_bound=min(wanted.input_bound, tokens + tokens // 20 + 100))
 
     async def run_free(self, connection: Connection, incoming: Incoming) -> None:
         """Answer a request that costs nothing."""

@@ -12,6 +12,8 @@ from loopdeck.agents.gateway.asked import Asked, Speech
 _LEAST_THINKING = 1024
 """Tokens; Anthropic takes no smaller budget for thinking."""
 
+_COUNTED = ("model", "system", "messages", "tools", "tool_choice", "thinking")
+
 Fields = dict[str, Raw]
 
 
@@ -33,6 +35,12 @@ def fitted(speech: Speech, body: bytes, asked: Asked, cap: int, *, new_name: boo
     if lower:
         _cap(speech, fields, cap, new_name=new_name)
     return msgspec.json.encode(fields)
+
+
+def countable(body: bytes) -> bytes:
+    """What of a Messages request its provider takes to count its tokens."""
+    fields = msgspec.json.decode(body, type=Fields)
+    return msgspec.json.encode({name: fields[name] for name in _COUNTED if name in fields})
 
 
 def _cap(speech: Speech, fields: Fields, cap: int, *, new_name: bool) -> None:

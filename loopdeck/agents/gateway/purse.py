@@ -61,6 +61,10 @@ class Purse(Protocol):
         """Return as soon as requests may go, or have to be refused: a run that is paused holds them here."""
         ...
 
+    def is_tight(self, wanted: Wanted) -> bool:
+        """True if there would be room for more of `wanted` if its input were smaller: then it is worth counting."""
+        ...
+
     def reserve(self, wanted: Wanted) -> Grant | Refusal:
         """Set the worst case of `wanted` aside, durably, or say why not. Called at once after `may_go`."""
         ...

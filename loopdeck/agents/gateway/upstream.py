@@ -47,6 +47,11 @@ class Upstream:
         """The host's name."""
         return urlsplit(self.base_url).hostname or ""
 
+    @property
+    def counts(self) -> bool:
+        """True if it says, bindingly, how many tokens a request has: the vendor itself, and no server that speaks its dialect."""
+        return self.vendor == "anthropic" and (self.host == "anthropic.com" or self.host.endswith(".anthropic.com"))
+
     def url(self, path: str, query: str) -> str:
         """The address of `path`, which begins with `/v1…`; `query` goes along without any key in it."""
         base = self.base_url.rstrip("/")

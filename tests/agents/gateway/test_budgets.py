@@ -136,6 +136,29 @@ def test_what_has_no_bound_goes_only_where_there_is_no_budget(tmp_path):
     assert sum(isinstance(event, ev.NoticeRaised) for event in journal(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("counts", [True, False])
+def test_where_bytes_dont_fit_the_vendor_itself_is_asked_for_the_count(counts, tmp_path, monkeypatch):
+    """The way to the vendor leads through the server as a proxy; a server that only speaks its dialect is not asked."""
+
+    async def go() -> None:
+        small = Settings(max_iterations=1, max_tokens=5000)
+        async with opened("http://api.anthropic.com", tmp_path, small) as room, Agents(room.address) as agents:
+            await agents.ask("messages", "word " * 1500, cap=2000)
+
+    with serving(lambda request: Answer(text="ok"), counts=counts) as server:
+        monkeypatch.setenv("HTTP_PROXY", server.url)
+        if not counts:
+            with pytest.raises(anthropic.BadRequestError, match="does not fit"):
+                asyncio.run(go())
+            return
+        asyncio.run(go())
+        (request,) = server.requests
+        (reserved,) = reserved_in(tmp_path)
+        counted = server.ledger.count(request)
+        assert counted < reserved.input_bound < len(request.raw)
+        assert (reserved.output_cap, request.max_tokens) == (2000, 2000)
+
+
 @dataclass(frozen=True)
 class Sequence:
     """A run with its budget, whose agent asks at random."""
