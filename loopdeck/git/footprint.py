@@ -4,7 +4,6 @@ Invariant: to look writes nothing and runs nothing of the repository's. A change
 system's own note of when it was changed is what counts. Who has changed something can't be seen.
 """
 
-import os
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,8 +13,9 @@ from loopdeck.git import admin, status
 from loopdeck.git.admin import Worktree
 from loopdeck.git.repository import Repository
 
-_SHARED = ("config", "config.worktree", "hooks", "info")
-"""In the shared git folder: what could make the operator's own git run something, or look away."""
+_SHARED = ("config", "config.worktree", "info/attributes", "info/exclude", "info/sparse-checkout", "info/grafts")
+_HOOKS = "hooks"
+"""In the shared git folder: what could make the operator's own git run something, or look away. Git writes none of it unasked."""
 
 Look = tuple[int, int, int, int]
 """Inode, size, mode, and when it was changed (nanoseconds)."""
@@ -63,19 +63,14 @@ def strays(worktree: Worktree, own: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _shared(common_dir: Path) -> dict[str, Look | None]:
-    found: dict[str, Look | None] = {}
-    for name in _SHARED:
-        path = common_dir / name
-        found[name] = _look(path) if not path.is_dir() else None
-        try:
-            found |= {f"{name}/{entry.name}": _look(Path(entry.path)) for entry in os.scandir(path)}
-        except NotADirectoryError:
-            continue
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise WorkspaceError(f"can't be looked at: {error.strerror}", where=str(path)) from error
-    return found
+    found = {name: _look(common_dir / name) for name in _SHARED}
+    hooks = common_dir / _HOOKS
+    try:
+        return found | {f"{_HOOKS}/{entry.name}": _look(entry) for entry in hooks.iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return found | {_HOOKS: _look(hooks)}
+    except OSError as error:
+        raise WorkspaceError(f"can't be looked at: {error.strerror}", where=str(hooks)) from error
 
 
 def _look(path: Path) -> Look | None:
