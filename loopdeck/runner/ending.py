@@ -1,5 +1,6 @@
 """The last step: the best work on the branch, the report written, the end said."""
 
+import asyncio
 from collections.abc import Callable
 
 from loopdeck.core import events as ev
@@ -9,6 +10,11 @@ from loopdeck.errors import LoopdeckError, WorkspaceError
 from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
+from loopdeck.sandbox import family
+from loopdeck.sandbox.hunt import sweep
+
+_LOOK_S = 1.0
+"""How often it is looked again for processes that could not be ended."""
 
 
 class Ending:
@@ -29,6 +35,7 @@ class Ending:
             except WorkspaceError as error:
                 record.happened(ev.NoticeRaised(f"the branch could not be set to iteration {step.best}: {error.what}"))
         ended = ev.RunEnded(step.reason, step.why, step.limit, step.detector, step.by, step.best, commit)
+        await self._emptied()
         sentence = ": ".join(part for part in (step.reason, step.why) if part)
         self._tidied("the state does not say how the run ended", lambda: self._remembering.close(sentence))
         self._tidied("the checkout of the checks stays", self._site.workplace.let_go)
@@ -36,6 +43,22 @@ class Ending:
         record.write_report(report(shown, self._site.spec.goal, self._remembering.makers_report()))
         record.happened(ended, durable=True)
         record.checkpoint()
+
+    async def _emptied(self) -> None:
+        """See that nothing of the run's commands is alive: only then may it be said to have ended. As long as that takes."""
+        record, told = self._record, False
+        while True:
+            struck = await asyncio.to_thread(sweep, record.run.id)
+            left = [one.pid for one in family.members(family.Mark(record.run.id)).values() if not one.dead]
+            if struck:
+                record.happened(ev.NoticeRaised(f"processes that had outlived their commands, and were ended: {len(struck)}"))
+            if not left:
+                return
+            if not told:
+                pids = ", ".join(map(str, sorted(left)))
+                record.happened(ev.NoticeRaised(f"the run can't end yet: the kernel does not let go of its processes {pids}"))
+                told = True
+            await asyncio.sleep(_LOOK_S)
 
     def _tidied(self, otherwise: str, work: Callable[[], None]) -> None:
         try:

@@ -106,7 +106,7 @@ class Life:
 
     async def _beside(self, task: "asyncio.Future[None]", step: steps.Step) -> None:
         """Look at the inbox while `task` carries out `step`, until it is done or to be cut short."""
-        seen = self._record.seq
+        seen, ended = self._record.seq, self._site.door.ended
         while not (await asyncio.wait((task,), timeout=POLL_S))[0]:
             self._hand.take()
             self._hold_still(step)
@@ -118,6 +118,10 @@ class Life:
             if idle or late or (stop is not None and not isinstance(step, _UNCUT)):
                 task.cancel()
                 await asyncio.wait((task,))
+                if stop is not None and (struck := self._site.door.ended - ended):
+                    self._record.happened(
+                        ev.NoticeRaised(f"processes of its that were at work, and were ended: {struck}; none is left")
+                    )
                 if late:
                     self._record.happened(ev.NoticeRaised("the time was up: what was under way has been cut off"))
                 break

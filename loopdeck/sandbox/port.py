@@ -52,6 +52,8 @@ class Door(Protocol):
 
     name: str
     confines: bool
+    ended: int
+    """How many processes it has had to end so far; those that ended by themselves don't count."""
 
     def hurry(self) -> None:
         """From now on commands are ended at once, without being asked first."""
