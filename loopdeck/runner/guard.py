@@ -39,16 +39,19 @@ class Guard:
         self._looking: asyncio.Task[Before] | None = None
         self._before: Footprint | None = None
 
-    def begin(self) -> None:
-        """Begin to look, before an iteration; see that it has ended with `ready` before the maker can change anything."""
+    def begin(self, *, anew: bool = True) -> None:
+        """Begin to look, before an iteration; see that it has ended with `ready` before the maker can change anything.
+
+        In the middle of one (not `anew`), what stands in the run's own worktree is what its maker has done so far.
+        """
         self._before = None
-        self._looking = asyncio.ensure_future(asyncio.to_thread(self._first_look))
+        self._looking = asyncio.ensure_future(asyncio.to_thread(self._first_look, anew))
 
     async def ready(self) -> None:
         """Return once there is something to compare with; tells what was found in the run's own worktree."""
         if self._before is None and self._looking is None:
             # A life that died has taken what it saw along: from here on.
-            self.begin()
+            self.begin(anew=False)
         if self._looking is None:
             return
         self._before, found = await self._looking
@@ -82,10 +85,10 @@ class Guard:
         calls = "".join(f"; {path} is named in its call {call}" for path, call in named.items())
         return Outside((f"{told}; without a sandbox it can't be told by whom{calls}",), tuple(named))
 
-    def _first_look(self) -> Before:
+    def _first_look(self, anew: bool) -> Before:
         site, run = self._site, self._site.record.run
         try:
-            found = strays(site.workplace.worktree, (NAME,)) if run.iteration > 1 else ()
+            found = strays(site.workplace.worktree, (NAME,)) if anew and run.iteration > 1 else ()
             return footprint(site.workplace.repo), found
         except LoopdeckError:
             # Whatever is wrong shows where it matters, in the steps that need it.

@@ -159,10 +159,13 @@ def test_a_command_cut_short_by_a_crash_is_not_repeated_and_both_are_told(front)
     door: Seat = front(loop("slow", turns, checks=[{"run": "test $(grep -c begun log.txt) = 1"}]))
     door.ok("start", "slow")
     [waits] = door.until("slow", "asking")["approvals"]
-    door.ok("approve", waits["id"], "--always", "bash(cat)")
+    door.ok("approve", waits["id"])
     until_runs(sleep)
     door.slay("slow")
     door.ok("resume", "slow")
+    [looks] = door.until("slow", "asking")["approvals"]
+    assert looks["summary"] == "cat log.txt"
+    door.ok("approve", looks["id"])
     assert door.until_ended("slow")["reason"] == "done"
     assert not runs(sleep), "what a dead runner had started is ended"
     first, second = door.outputs("slow")
