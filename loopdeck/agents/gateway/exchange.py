@@ -198,11 +198,13 @@ class _Meter:
 
     def read(self, chunk: bytes) -> None:
         """Take the next piece of a stream."""
-        if self._settled or self._failure is not None:
+        if self._settled:
             return
         for data in self._splitter.feed(chunk):
             self._feed(data)
-        if self._reader.done:
+        if self._failure is not None:
+            self.give_up(self._failure)
+        elif self._reader.done:
             self._settle()
 
     def _feed(self, data: bytes) -> None:

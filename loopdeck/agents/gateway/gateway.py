@@ -6,10 +6,10 @@ The providers' keys stay here. Invariant: whoever lacks path or token learns not
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loopdeck.agents.gateway import speech as speeches
+from loopdeck.agents.gateway.address import Address
 from loopdeck.agents.gateway.asked import Speech
 from loopdeck.agents.gateway.connection import Connection, Gone, Incoming
 from loopdeck.agents.gateway.exchange import Answers, Exchange, refuse
@@ -20,19 +20,6 @@ from loopdeck.core.conversation import ModelFailed
 
 if TYPE_CHECKING:
     import httpx2
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where an agent finds the gateway: `url` as Anthropic and Google want it, `openai` as OpenAI does; `token` is its key."""
-
-    url: str
-    token: str = field(repr=False)
-
-    @property
-    def openai(self) -> str:
-        """The base address for OpenAI's SDKs and all that are like them."""
-        return f"{self.url}/v1"
 
 
 class Gateway:

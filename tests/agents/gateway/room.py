@@ -12,7 +12,8 @@ import httpx2
 import openai
 
 from loopdeck.agents import tls
-from loopdeck.agents.gateway.gateway import Address, Gateway
+from loopdeck.agents.gateway.address import Address
+from loopdeck.agents.gateway.gateway import Gateway
 from loopdeck.agents.gateway.upstream import Upstreams
 from loopdeck.core import events as ev
 from loopdeck.core.happening import Settings

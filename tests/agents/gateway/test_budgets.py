@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from loopdeck.agents import prices
-from loopdeck.agents.gateway.gateway import Address
+from loopdeck.agents.gateway.address import Address
 from loopdeck.core import events as ev
 from loopdeck.core import fold
 from loopdeck.core.budget import taken_cost, taken_tokens
