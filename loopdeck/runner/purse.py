@@ -46,17 +46,34 @@ class RunPurse:
         self._open: dict[str, _Open] = {}
         self._told: set[str] = set()
 
-    async def may_go(self) -> None:
-        """Return once the run goes on, or is stopping: then `reserve` refuses."""
+    async def may_go(self, wanted: Wanted | None = None) -> None:
+        """Return once the run goes on, or is stopping: then `reserve` refuses.
+
+        A call's worst case is many times what it comes to. Where `wanted` does not fit beside calls under way, it waits for them.
+        """
         run = self._record.run
-        while run.status in _STANDING or (run.status == "running" and run.pause_wanted):
+        while run.status in _STANDING or (run.status == "running" and (run.pause_wanted or self._has_to_wait(wanted))):
             await asyncio.sleep(POLL_S)
+
+    def _has_to_wait(self, wanted: Wanted | None) -> bool:
+        run = self._record.run
+        if wanted is None or not run.reserved or run.no_room:
+            return False
+        allowed = self._room(wanted, wanted.input_bound)
+        return isinstance(allowed, NoRoom) or allowed.output_cap < self._output(wanted)
+
+    def _output(self, wanted: Wanted) -> int:
+        return (wanted.output or self._most_output) * wanted.choices
+
+    def _rates(self, wanted: Wanted) -> Rates | None:
+        return prices.rates(wanted.model, wanted.vendor, self._own, most_input=wanted.input_bound)
+
+    def _room(self, wanted: Wanted, input_bound: int) -> Room | NoRoom:
+        return room(self._record.run, self._rates(wanted), input_bound, self._output(wanted))
 
     def is_tight(self, wanted: Wanted) -> bool:
         """True if `wanted` has to be cut or refused, and less so if its input were smaller."""
-        rates = prices.rates(wanted.model, wanted.vendor, self._own, most_input=wanted.input_bound)
-        output = (wanted.output or self._most_output) * wanted.choices
-        allowed, best = (room(self._record.run, rates, bound, output) for bound in (wanted.input_bound, 0))
+        allowed, best = self._room(wanted, wanted.input_bound), self._room(wanted, 0)
         return isinstance(best, Room) and (isinstance(allowed, NoRoom) or allowed.output_cap < best.output_cap)
 
     def reserve(self, wanted: Wanted) -> Grant | Refusal:
@@ -69,8 +86,8 @@ class RunPurse:
         limited = run.settings.max_cost is not None or run.settings.max_tokens is not None
         if wanted.unbounded and limited:
             return self._refuse_unbounded(wanted)
-        rates = prices.rates(wanted.model, wanted.vendor, self._own, most_input=wanted.input_bound)
-        allowed = room(run, rates, wanted.input_bound, (wanted.output or self._most_output) * wanted.choices)
+        rates = self._rates(wanted)
+        allowed = self._room(wanted, wanted.input_bound)
         if not isinstance(allowed, NoRoom) and allowed.output_cap < wanted.choices:
             allowed = NoRoom("tokens" if run.settings.max_tokens is not None else "cost_usd", 0)
         if isinstance(allowed, NoRoom):

@@ -78,7 +78,7 @@ class Exchange:
         await self._purse.may_go()
         if self._upstream.counts and self._purse.is_tight(wanted):
             wanted = await self._counted(incoming, wanted)
-            await self._purse.may_go()
+        await self._purse.may_go(wanted)
         granted = self._purse.reserve(wanted)
         if isinstance(granted, Refusal):
             await refuse(connection, speech, 400, granted.why)

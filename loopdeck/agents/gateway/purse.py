@@ -57,8 +57,11 @@ class Purse(Protocol):
     Any of them may raise; then nothing more is let through, and whoever stops the gateway gets the error.
     """
 
-    async def may_go(self) -> None:
-        """Return as soon as requests may go, or have to be refused: a run that is paused holds them here."""
+    async def may_go(self, wanted: Wanted | None = None) -> None:
+        """Return as soon as requests may go, or have to be refused: a run that is paused holds them here.
+
+        `wanted` is held, too, while only what other calls have set aside is in its way: most of it will come back.
+        """
         ...
 
     def is_tight(self, wanted: Wanted) -> bool:

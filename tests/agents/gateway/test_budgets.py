@@ -97,6 +97,30 @@ def test_of_many_at_once_only_as_many_go_as_the_budget_has_room_for(tmp_path):
         assert record.run.spend.usage.tokens <= 13_000
 
 
+@pytest.mark.parametrize("speech", SPEECHES)
+def test_calls_that_fit_one_after_the_other_wait_for_each_other(speech, tmp_path):
+    """Each sets most of the budget aside and takes little of it: all go, whole, and none ends the run."""
+    most = 0
+
+    def scenario(request: Request) -> Answer:
+        assert request.max_tokens == 4000
+        return Answer(text="ok", usage=Usage(40, 10), delay_s=0.03)
+
+    async def work(room: Room) -> None:
+        nonlocal most
+        async with Agents(room.address) as agents:
+            asked = [asyncio.ensure_future(agents.ask(speech, cap=4000)) for _ in range(6)]
+            while not all(one.done() for one in asked):
+                most = max(most, len(room.record.run.reserved))
+                await asyncio.sleep(0.005)
+            assert [one.result().text for one in asked] == ["ok"] * 6
+
+    with serving(scenario) as server:
+        record = playing(server, tmp_path, work, Settings(max_iterations=1, max_tokens=7000))
+    assert record.run.spend.usage == Usage(240, 60)
+    assert (most, record.run.no_room) == (1, "")
+
+
 def test_an_unpriced_model_is_refused_where_only_dollars_are_limited(tmp_path):
     async def work(room: Room) -> None:
         async with Agents(room.address) as agents:
