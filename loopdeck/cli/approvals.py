@@ -71,6 +71,7 @@ def entry(one: RunView, approval: Approval) -> dict[str, object]:
         "id": approval.id, "run": one.run.id, "loop": one.run.loop, "tool": approval.tool, "summary": approval.summary,
         "arguments": json.loads(approval.arguments), "cwd": approval.cwd, "rule": approval.rule, "tier": approval.tier,
         "reason": approval.reason, "digest": approval.digest, "since": approval.since, "expires": approval.expires or None,
+        "walls": approval.walls or None,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from loopdeck.core.conversation import FailureKind, Stop
 from loopdeck.core.findings import Finding, Problem, Severity, Verdict
-from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier
+from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier, Walls
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import Certainty, Usage
 
@@ -217,7 +217,10 @@ class IterationFinished(Happening, frozen=True):
 
 
 class ApprovalRequested(Happening, frozen=True):
-    """A tool call waits for a person. `digest` binds the answer to exactly this call; `expires` is empty if never."""
+    """A tool call waits for a person. `digest` binds the answer to exactly this call; `expires` is empty if never.
+
+    `walls` say what would hold the call, were it allowed.
+    """
 
     approval: str
     call: str
@@ -230,6 +233,7 @@ class ApprovalRequested(Happening, frozen=True):
     digest: str
     reason: str = ""
     expires: str = ""
+    walls: Walls = ""
 
 
 class ApprovalDecided(Commanded, frozen=True):

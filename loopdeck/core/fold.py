@@ -268,7 +268,7 @@ def _approval(run: Run, event: ev.ApprovalRequested, stamp: Stamp) -> None:
     call.status, call.approval = "waiting", event.approval
     run.approvals[event.approval] = Approval(
         event.approval, event.call, event.tool, event.summary, event.arguments, event.cwd, event.rule, event.tier,
-        event.digest, stamp.at, event.reason, event.expires,
+        event.digest, stamp.at, event.reason, event.expires, walls=event.walls,
     )  # fmt: skip
     run.asking, run.asking_for = "approval", event.approval
 

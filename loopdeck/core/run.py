@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from loopdeck.core.conversation import FailureKind
 from loopdeck.core.findings import Finding, Outcome, Problem, Severity, Verdict
-from loopdeck.core.happening import MakerEnd, Reason, Settings, Signal, Tier
+from loopdeck.core.happening import MakerEnd, Reason, Settings, Signal, Tier, Walls
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.usage import Certainty, Usage
 
@@ -56,6 +56,7 @@ class Approval(Struct):
     approved: bool = False
     by: str = ""
     why: str = ""
+    walls: Walls = ""
 
 
 class Wait(Struct):

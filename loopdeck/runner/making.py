@@ -146,7 +146,7 @@ class Making:
         self._record.happened(
             ev.ApprovalRequested(
                 approval, use.id, use.tool, gate.summary(use.tool, use.arguments), use.arguments, str(self._site.workplace.path),
-                ruling.rule, ruling.tier, self._site.digest(use.tool, use.arguments), ruling.reason,
+                ruling.rule, ruling.tier, self._site.digest(use.tool, use.arguments), ruling.reason, walls=self._site.walls,
             ),
             durable=True,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
 from loopdeck.core import gate, prompt
 from loopdeck.core.conversation import Part
+from loopdeck.core.happening import Walls
 from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
 from loopdeck.runner.record import Record
@@ -96,6 +97,13 @@ class Site:
             allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
             confined=self.door.confines, network=bool(self.spec.sandbox.network), level=self.spec.level,
         )  # fmt: skip
+
+    @property
+    def walls(self) -> Walls:
+        """What holds the commands of this run."""
+        if not self.door.confines:
+            return "none"
+        return "open" if self.spec.sandbox.network else "closed"
 
     def digest(self, tool: str, arguments: str) -> str:
         """What binds an approval to this call: the tool, its arguments, where it runs, and the rules as they were frozen."""

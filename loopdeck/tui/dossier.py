@@ -31,6 +31,7 @@ _MEANS = {
 _BARE = "unsandboxed: approvals are advisory. Nothing keeps it from your files and keys, the network, or writing outside the worktree"
 _UNTOLD = "nothing says that one holds it, so take it for unsandboxed: your files and keys, the network, all that you may write to"
 _HELD = "it sees its worktree and the system's programs, and neither your home nor your keys, and writes nothing outside"
+_SHUT = "no network"
 _NETWORK = "the network is open to it: what it can read in there it can send anywhere"
 _OF_TOOL = "none is needed: this tool writes nowhere but in the run's worktree, and follows no link out of it"
 _LABEL = 9
@@ -103,12 +104,16 @@ def barriers(call: Approval, notices: tuple[str, ...]) -> tuple[tuple[str, str],
     """What would hold the call back and what not, in sentences with their styles; `notices` are its run's. Never more than is known."""
     if call.tool in gate.WRITING or call.tool in gate.READING or call.tool == "update_state":
         return ((_OF_TOOL, "plain"),)
-    told = tuple((one, "warn") for one in notices if one.lower().startswith("unsandboxed"))
-    if told or "no sandbox holds it" in call.reason:
-        return told or ((_BARE, "warn"),)
-    if "from the sandbox" in call.reason:
-        return ((_HELD, "plain"), (_NETWORK, "warn"))
-    return ((_UNTOLD, "warn"),)
+    match call.walls:
+        case "closed":
+            return ((_HELD, "plain"), (_SHUT, "plain"))
+        case "open":
+            return ((_HELD, "plain"), (_NETWORK, "warn"))
+        case "none":
+            told = tuple((one, "warn") for one in notices if one.lower().startswith("unsandboxed"))
+            return told or ((_BARE, "warn"),)
+        case _:
+            return ((_UNTOLD, "warn"),)
 
 
 def _call(call: Approval) -> tuple[Line, ...]:

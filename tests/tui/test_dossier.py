@@ -11,10 +11,11 @@ from tests.kit.room import a_deck, approval, loop_row
 @pytest.mark.parametrize(
     ("facts", "notices", "words"),
     [
-        ({"reason": "no rule allows it, and no sandbox holds it"}, (), "unsandboxed"),
+        ({"walls": "none"}, (), "unsandboxed"),
         ({"reason": "the rule bash asks"}, (), "take it for unsandboxed"),
-        ({"reason": "the rule bash asks"}, ("unsandboxed: approvals are advisory (no bwrap)", "else"), "(no bwrap)"),
-        ({"reason": "no rule allows it, and from the sandbox it can reach the network"}, (), "neither your home nor your keys"),
+        ({"walls": "none"}, ("unsandboxed: approvals are advisory (no bwrap)", "else"), "(no bwrap)"),
+        ({"walls": "closed"}, (), "neither your home nor your keys"),
+        ({"walls": "open"}, (), "neither your home nor your keys"),
         ({"tool": "edit_file"}, ("unsandboxed: …",), "none is needed"),
         ({"tool": "github.create", "reason": ""}, (), "take it for unsandboxed"),
     ],
