@@ -15,13 +15,14 @@ from typing import Final
 from msgspec import structs
 
 from loopdeck.errors import WorkspaceError
-from loopdeck.git import admin, diff, settings, status
+from loopdeck.git import admin, collecting, diff, settings, status
 from loopdeck.git import protect as protection
 from loopdeck.git.admin import Worktree
 from loopdeck.git.refs import keep_ref, note_tree, trees_of
 from loopdeck.git.wrapper import Git
 
 _BLOCK: Final = 1 << 20
+_TRIES: Final = 8
 
 
 class Committed(diff.Summed, frozen=True):
@@ -55,8 +56,45 @@ def commit_all(
     back to what they are at `base`. `tip` is the last commit that the runner knows of; what the maker has committed itself beyond it
     becomes part of the new commit. Without it, the branch as it is counts.
 
+    If somebody's garbage collection has thrown away what was being committed, it is committed again.
     Raises WorkspaceError if the worktree is gone or was tampered with, or git refuses.
     """
+    repo = worktree.repo
+    for tries in range(_TRIES):
+        before = collecting.sign(repo)
+        try:
+            made = _commit_all(worktree, message, exclude, protect, (base, tip))
+        except WorkspaceError:
+            if tries == _TRIES - 1 or not tip or not collecting.is_suspect(before, collecting.sign(repo)):
+                raise
+        else:
+            if not collecting.is_suspect(before, collecting.sign(repo)):
+                return made
+            collecting.await_end(repo)
+            if made.empty or not tip or collecting.is_whole(repo, made.commit, tip):
+                return made
+        _start_over(worktree, tip)
+    raise WorkspaceError(
+        "the work could not be committed: what was made was thrown away again and again",
+        where=str(worktree.path),
+        remedy="Somebody collects garbage here all the time (`git gc --prune=now`); nothing is lost, resume when that is over.",
+    )
+
+
+def _start_over(worktree: Worktree, tip: str) -> None:
+    """Forget a commit of which something is gone: the branch where it was, and an index that believes in no object."""
+    collecting.await_end(worktree.repo)
+    worktree.repo.shared().run("update-ref", "-m", "loopdeck: put back", f"refs/heads/{worktree.branch}", tip)
+    (worktree.git_dir / "index").unlink(missing_ok=True)
+    git = worktree.git()
+    # Their logs name what is gone, which `git fsck` would call damage.
+    git.run("reflog", "expire", "--expire=now", f"refs/heads/{worktree.branch}", "HEAD", check=False)
+    git.run("read-tree", tip)
+
+
+def _commit_all(worktree: Worktree, message: str, exclude: Sequence[str], protect: Sequence[str], since: tuple[str, str]) -> Committed:
+    """Once. `since` are the base and the last commit known, as given."""
+    base, tip = since
     git = worktree.git()
     problems = _put_head_back(worktree)
     seen = status.read(git)
