@@ -2,10 +2,13 @@
 
 import argparse
 
+from msgspec import structs
+
 from loopdeck.cli import here, out
-from loopdeck.cli.tidying import Item, survey, sweep, tidy
+from loopdeck.cli.tidying import Item, Taken, survey, sweep, taken, tidy
 from loopdeck.errors import LoopdeckError
 
+_MOST = 10
 _UNITS = ("bytes", "KiB", "MiB", "GiB")
 
 
@@ -22,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         out.document({
             "items": [_entry(item, options.yes and item in done, failed.get(str(item.path), "")) for item in items],
-            "bytes": freed, "done": options.yes,
+            "bytes": freed, "done": options.yes, "runs": [structs.asdict(one) for one in taken(deck)],
         })  # fmt: skip
     else:
         _say(items, options.yes)
@@ -31,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
             out.say(f"freed {total}")
         elif done:
             out.say(f"\n`loopdeck clean --yes` frees {total}. Journals, traces and states stay in any case.")
+        if not options.yes:
+            _tell(taken(deck))
     if failed:
         raise LoopdeckError("\n".join(f"{path}: {why}" for path, why in failed.items()), remedy="Everything else was tidied up.")
     return 0
@@ -48,6 +53,17 @@ def _say(items: list[Item], doing: bool) -> None:
         out.say("\nStays:")
     for item in unsafe:
         _line(item)
+
+
+def _tell(runs: list[Taken]) -> None:
+    if runs:
+        out.say("\nWhat runs take, the largest first (record, worktrees):")
+    for one in runs[:_MOST]:
+        out.say(f"  {_size(one.record):>10} {_size(one.worktrees):>10}  {one.loop}  {one.run}")
+    if len(runs) > _MOST:
+        rest = runs[_MOST:]
+        total = _size(sum(one.record + one.worktrees for one in rest))
+        out.say(f"  and {len(rest)} more with {total}")
 
 
 def _line(item: Item) -> None:

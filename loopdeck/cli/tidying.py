@@ -43,6 +43,25 @@ class Item(Struct, frozen=True):
     branch: str = ""
 
 
+class Taken(Struct, frozen=True):
+    """What a run takes on the disk, in bytes: its record (journal, trace, blobs), and its worktrees."""
+
+    loop: str
+    run: str
+    record: int
+    worktrees: int
+
+
+def taken(deck: Deck) -> list[Taken]:
+    """What each run takes, the largest first."""
+    found = []
+    for paths in deck.home.all_runs():
+        own = deck.home.worktree(paths.loop, paths.run)
+        beside = (own, *(own.with_name(own.name + suffix) for suffix in _SCRATCH))
+        found.append(Taken(paths.loop, paths.run, size_of(paths.dir), sum(size_of(path) for path in beside if os.path.lexists(path))))
+    return sorted(found, key=lambda one: (-one.record - one.worktrees, one.run))
+
+
 def survey(deck: Deck) -> list[Item]:
     """Everything, the safe things first. Nothing is changed."""
     home = deck.home.worktrees

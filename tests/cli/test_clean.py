@@ -61,7 +61,6 @@ def test_only_what_can_be_had_again_goes(front, inside):
 def test_what_a_killed_runner_leaves_stays_as_long_as_it_can_go_on(front, inside):
     door = front(loop("killed", [turn("w", write("x", "x")), turn("d")], checks=[{"run": "sleep 30"}]))
     door.ok("start", "killed")
-    door.at_work("killed")
     deadline = time.monotonic() + 20
     while not Path(f"{door.entry('killed')['worktree']}.check", "x").exists():
         assert time.monotonic() < deadline
@@ -107,4 +106,16 @@ def test_a_run_folder_without_a_journal_goes_and_others_never(front, inside):
 def test_an_empty_deck_has_nothing_to_tidy(front, inside):
     door = front({})
     assert "nothing to tidy" in inside(door, "clean").out
-    assert inside(door, "clean", "--yes", "--json").json == {"items": [], "bytes": 0, "done": True}
+    assert inside(door, "clean", "--yes", "--json").json == {"items": [], "bytes": 0, "done": True, "runs": []}
+
+
+def test_what_each_run_takes_is_told_the_largest_first(front, inside):
+    door = front({**loop("small", [turn("d")]), **loop("large", [turn("w", write("big.txt", "x" * 900_000)), turn("d")])})
+    door.ok("start", "small", "large", "--wait")
+    runs = inside(door, "clean", "--json").json["runs"]
+    assert [one["loop"] for one in runs] == ["large", "small"]
+    assert runs[0]["worktrees"] > 900_000
+    assert runs[0]["worktrees"] > runs[1]["worktrees"] > 0
+    assert all(one["record"] > 0 for one in runs)
+    _, _, said = inside(door, "clean").out.partition("What runs take")
+    assert 0 < said.index(runs[0]["run"]) < said.index(runs[1]["run"])
