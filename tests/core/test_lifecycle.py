@@ -48,7 +48,10 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
         f"{TELLING} RunResumed ModelCallSettled",
         {"WaitEnded": "running", "RunPaused": "paused", "StopAsked": "stopping", "RunEnded": "ended"},
     ),
-    "paused": (f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished", {"RunResumed": "running", "StopAsked": "stopping", "RunEnded": "ended"}),
+    "paused": (
+        f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished",
+        {"RunResumed": "running", "StopAsked": "stopping", "RunEnded": "ended"},
+    ),
     "hung": ("", {}),
     "stopping": (
         f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished WorkCommitted IterationFinished StopAsked",

@@ -257,6 +257,8 @@ def test_every_call_and_result_is_in_the_trace_in_order(front):
         "PromptSent", "ModelReplied", "ToolCalled", "ToolReturned",
         "PromptSent", "ModelReplied", "ToolReturned",
         "PromptSent", "ModelReplied",
+        # The look whether the operator's checkout is as it was.
+        "Noted",
         "CheckRan", "StateWritten",
     ]  # fmt: skip
     asked = [block.id for one in trace if isinstance(one, tr.ModelReplied) for block in one.blocks if isinstance(block, ToolUse)]
