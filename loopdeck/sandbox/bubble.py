@@ -17,6 +17,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
@@ -43,6 +44,7 @@ _STUBBORN_S = 10.0
 _PATIENCE_S = 0.05
 """How often it is asked whether whoever waits still has patience."""
 _START_S = 5.0
+_SETTLE_S = 0.0005
 _BY_SIGNAL = 128
 _FATAL = frozenset(
     (signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGXCPU,
@@ -108,6 +110,16 @@ class BubbleDoor:
         options = self._seals.lay()
         stack.callback(self._seals.lift)
         return options
+
+
+def _waits(pid: int) -> bool:
+    """True if the process has started its child and sleeps until that ends; also if it is gone, or the system does not tell."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_bytes()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return True
+    return bool(children.strip()) and stat[stat.rindex(b")") + 2 :][:1] == b"S"
 
 
 def _in_memory(content: bytes) -> int:
@@ -204,7 +216,19 @@ class _Held:
                 resource.prlimit(pid, limit, (least, least))
         self._mark.put_on(pid)
         self._mark.put_on(self._process.pid)
-        with contextlib.suppress(BrokenPipeError):
+        self._release(time.monotonic() + _START_S)
+
+    def _release(self, latest: float) -> None:
+        """Let the command go once the first process waits for it: from then on it dies with its launcher, and that with us.
+
+        Before, a runner that is killed would leave a command behind that nobody holds.
+        """
+        if self._exited.done() or self._word < 0:
+            return
+        if not _waits(self._init) and time.monotonic() < latest:
+            self._loop.call_later(_SETTLE_S, self._release, latest)
+            return
+        with contextlib.suppress(BrokenPipeError, OSError):
             os.write(self._word, b"go\n")
 
     def _hear(self) -> bool:
@@ -287,6 +311,7 @@ class _Held:
                 self._loop.remove_reader(handle)
                 os.close(handle)
         os.close(self._word)
+        self._word = -1
 
     def finished(self) -> Finished:
         """What came of it, once it has ended. Raises WorkspaceError if the command never began."""
