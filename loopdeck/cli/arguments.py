@@ -127,6 +127,8 @@ VERBS: dict[str, Verb] = {
         _option("--yes", action="store_true", help="do it"), _json)),
     "serve": Verb("serve", "the supervisor in the foreground: adopts runs, resumes those whose runner died", _words()),
     "verify": Verb("verify", "is a run's record untouched: journal, trace, blobs, loop", _words(_run, _json)),
+    "gameday": Verb("gameday", "attack every promise on this machine with agents that misbehave, and say what came of it", _words(
+        _option("--dir", default="", metavar="PATH", help="where to do it (a new temporary folder if not given)"), _json)),
     "where": Verb("where", "the deck's paths", _words(_json)),
 }  # fmt: skip
 

@@ -70,10 +70,10 @@ class Played(Struct, frozen=True):
         return self.clean and all(self.fits(one) for one in self.demo.announced)
 
 
-def scratch(wanted: str) -> Path:
-    """The scratch folder: `wanted`, made if it isn't there, or a new one. Raises UsageError if it isn't empty."""
+def scratch(wanted: str, prefix: str = "loopdeck-demo-") -> Path:
+    """The scratch folder: `wanted`, made if it isn't there, or a new one whose name begins with `prefix`. Raises UsageError."""
     if not wanted:
-        return Path(tempfile.mkdtemp(prefix="loopdeck-demo-")).resolve()
+        return Path(tempfile.mkdtemp(prefix=prefix)).resolve()
     folder = Path(wanted).expanduser().resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def scratch(wanted: str) -> Path:
             f"can't be a scratch folder: {error.strerror}", where=str(folder), remedy="Name a new or empty one."
         ) from error
     if taken:
-        raise UsageError("the folder isn't empty", where=str(folder), remedy="Name a new or empty one; the demo fills it.")
+        raise UsageError("the folder isn't empty", where=str(folder), remedy="Name a new or empty one; it will be filled.")
     return folder
 
 
