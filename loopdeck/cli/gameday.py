@@ -6,6 +6,11 @@ Invariant: everything is real but the model, nothing outside the scratch folder 
 import argparse
 import os
 import shlex
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from loopdeck.cli import out
 from loopdeck.cli.demorun import scratch
@@ -18,14 +23,33 @@ _SIGNS: dict[Verdict, str] = {"held": "✓", "broken": "✗", "not tried": "–"
 def run(options: argparse.Namespace) -> int:
     """Attack, judge, say; 0 only if every promise that was tried held."""
     folder = scratch(options.dir, "loopdeck-gameday-")
+    if not options.json:
+        out.say(f"Attacking the promises in {folder}\n")
+    with _interruptible():
+        matrix = fight(folder, os.environ, (lambda _: None) if options.json else _tell)
     if options.json:
-        matrix = fight(folder, os.environ, lambda _: None)
         out.document(document(matrix))
     else:
-        out.say(f"Attacking the promises in {folder}\n")
-        matrix = fight(folder, os.environ, _tell)
         _say(matrix)
     return 0 if matrix.survived else 1
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end it as Ctrl-C does: what it has started would go on without it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _tell(row: Row) -> None:

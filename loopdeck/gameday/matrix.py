@@ -15,7 +15,7 @@ from msgspec import Struct
 from loopdeck.errors import LoopdeckError
 from loopdeck.gameday import honesty, noise, standing, stopping
 from loopdeck.gameday.scenario import Ground, Outcome, Scenario
-from loopdeck.gameday.stage import Stage
+from loopdeck.gameday.stage import Stage, Stopped
 from loopdeck.sandbox.probe import facts
 
 AT_ONCE = 4
@@ -91,6 +91,8 @@ def attack(stage: Stage, one: Scenario, walls: tuple[bool, tuple[str, ...]], tel
         try:
             seen = one.drive(stage, one.name)
             run, outcome = seen.run.id, one.judge(seen)
+        except Stopped as stopped:
+            outcome = Outcome("not tried", why=stopped.what)
         except (LoopdeckError, OSError, ValueError) as error:
             outcome = Outcome("broken", why=f"it could not be judged: {error}")
     row = Row(one, outcome, run, time.monotonic() - began)

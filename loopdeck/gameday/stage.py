@@ -18,6 +18,7 @@ from typing import NamedTuple
 from loopdeck.core.commands import Command, Kill
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
+from loopdeck.deck.reading import over
 from loopdeck.deck.serving import SWITCH
 from loopdeck.deck.verification import verified
 from loopdeck.deck.view import RunView
@@ -37,11 +38,16 @@ PATIENCE_S = 25.0
 """How long a run is given for what takes seconds; after that it is judged as it stands."""
 _LOOK_S = 0.03
 _BY = "gameday"
-_GONE_S = 2.0
+_GONE_S = 15.0
+"""How long runs are given to be gone: one that is only being started must first come up."""
 
 
 class Stalled(LoopdeckError):
-    """The attack never got going, or gameday was told to stop."""
+    """The attack never got going."""
+
+
+class Stopped(LoopdeckError):
+    """The stage is being closed."""
 
 
 class Said(NamedTuple):
@@ -92,22 +98,22 @@ class Stage:
             count += 1
 
     def start(self, loop: str) -> RunPaths:
-        """A run of the loop, with a runner of its own. Raises LoopdeckError, and Stalled if the stage is being closed."""
+        """A run of the loop, with a runner of its own. Raises LoopdeckError, and Stopped if the stage is being closed."""
         self.rest(0)
         [spec] = readied(self.deck, [loop])
         return start(self.deck, spec, _BY)
 
     def wait(self, paths: RunPaths, holds: Callable[[RunView], bool], patience_s: float = PATIENCE_S) -> RunView:
-        """The run as soon as `holds`, or as it is when patience is over. Raises Stalled if the stage is being closed."""
+        """The run as soon as `holds`, or as it is when patience is over. Raises Stopped if the stage is being closed."""
         deadline = time.monotonic() + patience_s
         while not holds(seen := self.deck.view(paths)) and time.monotonic() < deadline:
             self.rest()
         return seen
 
     def rest(self, seconds: float = _LOOK_S) -> None:
-        """Wait a little. Raises Stalled if the stage is being closed."""
+        """Wait a little. Raises Stopped if the stage is being closed."""
         if self._closing.wait(seconds):
-            raise Stalled("gameday was interrupted")
+            raise Stopped("gameday was interrupted")
 
     def ended(self, paths: RunPaths) -> RunView:
         """The run at its end, or as it is when patience is over."""
@@ -188,7 +194,7 @@ class Stage:
             awake(self.deck, paths, view.run.life)
 
     def stop(self) -> None:
-        """Have every wait on this stage end with Stalled."""
+        """Have every wait on this stage end with Stopped."""
         self._closing.set()
 
     def close(self) -> None:
@@ -197,11 +203,11 @@ class Stage:
         self._server.close()
         runs = self.deck.home.all_runs()
         for paths in runs:
-            view = self.deck.view(paths)
-            if view.live:
+            # Also where there is no runner yet: one that has just been started takes this up first.
+            if not over(self.deck.view(paths)):
                 self.kill(paths, now=True)
         deadline = time.monotonic() + _GONE_S
-        while any(look(paths.lease).held for paths in runs) and time.monotonic() < deadline:
+        while not all(over(self.deck.view(paths)) for paths in runs) and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
         for paths in runs:
             holder = look(paths.lease)

@@ -1,6 +1,7 @@
 """`gameday`: the whole matrix, on this machine, through the front door; what it says is what there is, and nothing is left of it."""
 
 import json
+import signal
 import time
 
 import psutil
@@ -69,6 +70,51 @@ def test_nothing_of_it_is_left_running(fought):
         except psutil.Error:
             continue
     assert left == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing_running_and_accuses_nobody(tmp_path, number):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    door = Front(outside, tmp_path / "person")
+    process = door.start("gameday", "--dir", str(tmp_path / "scratch"))
+    arena = tmp_path / "scratch" / "arena"
+    deadline = time.monotonic() + 30
+    while not (arena.exists() and len((at_work := Front(arena, arena.parent)).runners()) >= 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, b"")
+    assert "✗".encode() not in out
+    assert at_work.runners() == []
+
+
+BREAKS = """
+import sys
+from loopdeck.core import text, tokens
+from loopdeck.sandbox import family
+
+tokens.found = lambda data: iter(())
+text.clean = text.clean_line = lambda shown, *more, **named: shown
+if "loopdeck.runner" in sys.orig_argv:
+    family.Mark.on = lambda self, pid: False
+"""
+"""A loopdeck that finds no secret, shows everything as it is, and does not know its own processes when it ends them."""
+
+
+@pytest.mark.chaos
+@pytest.mark.usefixtures("without_walls")
+def test_with_promises_truly_broken_those_rows_are_lost_and_no_others(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(BREAKS)
+    door = Front(outside, tmp_path / "person", {"PYTHONPATH": str(tmp_path / "site")})
+    said = door.run("gameday", "--json", "--dir", str(tmp_path / "scratch"), timeout=110)
+    assert said.code == 1
+    assert {one["attack"] for one in said.json["rows"] if one["outcome"] == "broken"} == {"daemons", "codes", "secrets"}
+    assert Front(tmp_path / "scratch" / "arena", tmp_path / "scratch").runners() == []
 
 
 def test_a_folder_that_is_not_empty_is_refused(front, inside):
