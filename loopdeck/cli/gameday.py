@@ -84,14 +84,15 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
 
 def _say_folded(rows: tuple[Row, ...]) -> None:
     """Each row as a few lines, for a terminal that the table does not fit on."""
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number:
+            out.say()
         promise, attack, sign, figure = _cells(row)
         for lead, text in ((sign, promise), ("", attack), ("", figure)):
             first, *rest = out.folded(text, out.screen_width() - 2)
             out.say(f"{lead:<2}{first}")
             for part in rest:
                 out.say(f"  {part}")
-        out.say()
 
 
 def _figure(row: Row) -> str:
