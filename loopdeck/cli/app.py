@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _room(words)
         from loopdeck.cli.arguments import VERBS, parser
 
-        if words[0] not in VERBS and _is_place(words[0]):
+        if words[0] not in VERBS and (_is_place(words[0]) or os.sep in words[0]):
             return _room(words)
         options = parser(*words[:1]).parse_args(words)
         module = importlib.import_module(f"loopdeck.cli.{VERBS[options.verb].module}")

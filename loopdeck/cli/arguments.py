@@ -146,7 +146,7 @@ def parser(first: str = "") -> argparse.ArgumentParser:
     """The parser of the whole command line; if its `first` word is a verb, that verb's alone, for to make all takes milliseconds."""
     top = _Parser(
         prog="loopdeck",
-        description="A terminal control room for agent loops.",
+        description="A terminal control room for agent loops. Without a verb it opens the room: loopdeck [PATH …]",
         epilog="Exit codes: 0 done, 2 usage, 10 max_iterations, 11 budget, 12 no_progress, 13 human, 14 error, 15 lost.",
     )
     top.add_argument("--version", action="version", version=f"loopdeck {__version__}")

@@ -11,6 +11,8 @@ from loopdeck.core.text import Shown, clean_line
 Align = Literal["left", "right"]
 GAP = 1
 """Blank columns between two cells."""
+WIDE = 110
+"""From this width on a table gives some columns more room."""
 
 
 class Cell(NamedTuple):
@@ -27,13 +29,14 @@ Cells = Cell | tuple[Cell, ...]
 class Column(NamedTuple):
     """One column: `width` in terminal cells, 0 for what is left over; shown only in tables at least `from_width` wide.
 
-    `align` says which side the text keeps to.
+    `align` says which side the text keeps to; `wide` is the width in wide tables.
     """
 
     name: str
     width: int
     align: Align = "left"
     from_width: int = 0
+    wide: int = 0
 
 
 class Place(NamedTuple):
@@ -95,14 +98,15 @@ def cell(text: object, style: str = "plain", limit: int = 200) -> Cell:
 
 def fit(columns: tuple[Column, ...], width: int) -> tuple[Place, ...]:
     """Where the columns go in a table `width` cells wide. Those without a width of their own share what is left, at least 4 each."""
-    shown = [(index, one) for index, one in enumerate(columns) if width >= one.from_width]
-    fixed = sum(one.width for _, one in shown) + GAP * max(0, len(shown) - 1)
-    loose = sum(1 for _, one in shown if one.width == 0)
+    shown = [
+        (index, one.wide if one.wide and width >= WIDE else one.width) for index, one in enumerate(columns) if width >= one.from_width
+    ]
+    fixed = sum(takes for _, takes in shown) + GAP * max(0, len(shown) - 1)
+    loose = sum(1 for _, takes in shown if takes == 0)
     left = max(width - fixed, 4 * loose)
     places: list[Place] = []
     at = 0
-    for index, one in shown:
-        takes = one.width
+    for index, takes in shown:
         if takes == 0:
             takes = left // loose
             left, loose = left - takes, loose - 1

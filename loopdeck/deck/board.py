@@ -12,8 +12,8 @@ from loopdeck.deck.snapshot import DeckFacts, LoopRow, Snapshot
 
 COLUMNS = (
     Column("", 1),
-    Column("state", 8),
-    Column("loop", 17, from_width=0),
+    Column("state", 8, wide=11),
+    Column("loop", 17, wide=20),
     Column("iter", 6, "right"),
     Column("at", 7),
     Column("score", 9, from_width=94),
@@ -32,7 +32,7 @@ _MARKS = {
 }  # fmt: skip
 _REASONS = {
     "done": ("✓", "good", "done"), "max_iterations": ("✗", "warn", "max iter"), "budget": ("✗", "warn", "budget"),
-    "no_progress": ("✗", "warn", "no progr"), "human": ("■", "dim", "stopped"), "error": ("✗", "bad", "error"),
+    "no_progress": ("✗", "warn", "no progress"), "human": ("■", "dim", "stopped"), "error": ("✗", "bad", "error"),
     "lost": ("✗", "bad", "lost"),
 }  # fmt: skip
 _NODES = (("t", "trigger"), ("m", "maker"), ("c", "checks"), ("s", "state"))
@@ -154,6 +154,9 @@ def _counts(rows: tuple[LoopRow, ...]) -> list[tuple[str, str, str, int]]:
         found.append(("broken", "✗", "bad", number))
     if number := sum(1 for row in rows if row.status == "ended" and row.reason == "done"):
         found.append(("done", "✓", "good", number))
+    short = ("budget", "no_progress", "max_iterations")
+    if number := sum(1 for row in rows if row.status == "ended" and row.reason in short):
+        found.append(("stopped short", "✗", "warn", number))
     return found
 
 
@@ -161,7 +164,8 @@ def _concerns(snapshot: Snapshot, *, narrow: bool) -> tuple[Cell, ...]:
     rows = snapshot.rows
     known = [row.cost for row in rows if row.cost is not None]
     spent = money(sum(known)) + ("+?" if len(known) < len(rows) else "")
-    cells = [cell(spent, "plain")]
+    runs = sum(1 for row in rows if row.run)
+    cells = [cell(spent if narrow else f"{spent} in {runs} {'run' if runs == 1 else 'runs'}", "plain")]
     if rate := sum(row.rate for row in rows):
         cells.append(cell(f" {money(rate)}/h", "info"))
         words = "" if narrow else _forecast(rows, snapshot.decks)

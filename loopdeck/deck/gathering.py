@@ -178,6 +178,9 @@ class Gathering:
         if self._files.known_caps() is None:
             self.chores.later("caps", self._read_caps)
         for one in self._runs.values():
+            if one.facts is UNKNOWN:
+                # Its folder was seen before the loop was frozen into it.
+                self.chores.later(one.paths, partial(self._learn, one))
             if one.over or not one.run.spec_hash:
                 continue
             said = self._files.known(one.paths.loop)

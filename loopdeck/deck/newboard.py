@@ -110,7 +110,8 @@ def _starts(draft: Draft) -> Fact:
         return Fact("never", "what is written there is no schedule", "bad")
     if not trigger.scheduled:
         return Fact("by hand", f"with s in the deck, or `loopdeck start {draft.name or 'NAME'}`")
-    return Fact("by itself", f"every {written(trigger.every_s)}" if trigger.every_s else f"by the clock, cron {trigger.cron}")
+    when = f"every {written(trigger.every_s)}" if trigger.every_s else f"by the clock, cron {trigger.cron}"
+    return Fact("by itself", f"{when}: written down, but this version starts loops only by hand", "warn")
 
 
 def _judged(judged: Judged | None) -> tuple[Section, ...]:

@@ -13,8 +13,8 @@ from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.run import Approval, Run
 from loopdeck.core.usage import Certainty, Usage
 
-Attention = Literal["asking", "broken", "unread", "waiting", "working", "queued", "quiet"]
-"""Who needs the operator, most urgent first: asks him; hung, lost or ended in error; ended with work nobody has read; and so on."""
+Attention = Literal["asking", "broken", "waiting", "unread", "working", "queued", "quiet"]
+"""Who needs the operator, most urgent first: asks him; hung, lost or in error; stands still; ended with work nobody has read; …"""
 
 
 class DeckFacts(Struct, frozen=True, eq=False):

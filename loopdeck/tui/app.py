@@ -9,6 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -26,7 +27,8 @@ from loopdeck.tui.lastframe import LastFrame
 from loopdeck.tui.lead import Lead
 from loopdeck.tui.notices import Ringer
 from loopdeck.tui.screens.deck import DeckScreen
-from loopdeck.tui.theme import LINES_CSS, SMALL_CSS, THEMES
+from loopdeck.tui.screens.small import LEAST, SmallScreen
+from loopdeck.tui.theme import LINES_CSS, THEMES
 
 PLACES = {
     "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
@@ -43,7 +45,7 @@ class Room(Errands):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
-    CSS = LINES_CSS + SMALL_CSS + "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
+    CSS = LINES_CSS + "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "quit", show=False, priority=True)]
     ENABLE_COMMAND_PALETTE = True
 
@@ -56,8 +58,7 @@ class Room(Errands):
 
     def __init__(self, decks: tuple[Deck, ...], watcher: Make, *, by: str, lead: Lead | None = None) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-tall")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
         self.decks = decks
         self.by = by
         self.lead = lead
@@ -79,12 +80,22 @@ class Room(Errands):
         self.set_timer(1.0, self._settle)
         self.last_frame.begin()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal too small for anything has one screen that says so, and no key does what can't be seen."""
+        small = event.size.width < LEAST[0] or event.size.height < LEAST[1]
+        there = isinstance(self.screen, SmallScreen)
+        if small and not there:
+            self.push_screen(SmallScreen())
+        elif there and not small:
+            self.pop_screen()
+
     def _settle(self) -> None:
-        """What start-up has made is here to stay: the collector need not look at it again. And every deck gets its supervisor."""
+        """What start-up has made is here to stay: the collector need not look at it again. A deck with runs gets its supervisor."""
         gc.collect()
         gc.freeze()
         for deck in self.decks:
-            self.do(partial(ensure, deck))
+            if deck.home.loops():
+                self.do(partial(ensure, deck))
 
     def _post(self, snapshot: Snapshot) -> None:
         """Called by the reader in its own thread; the one thing it does to the app."""

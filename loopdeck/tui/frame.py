@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.widgets import Static
 
 from loopdeck.core.columns import cell
 from loopdeck.deck.board import headline
@@ -15,9 +14,6 @@ from loopdeck.tui.widgets.bars import KeyBar, TitleBar
 
 if TYPE_CHECKING:
     from loopdeck.tui.app import Room
-
-
-_SMALL = "loopdeck needs a terminal of 60 x 12 at least. The loops go on; q leaves."
 
 
 class RoomScreen(Screen[None]):
@@ -40,7 +36,6 @@ class RoomScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Title, body, keys."""
-        yield Static(_SMALL, markup=False, id="small")
         yield TitleBar()
         yield from self.body()
         yield KeyBar()

@@ -61,7 +61,7 @@ DEMO = Lead(
         Step("release-notes", "release-notes asks you something: press a, read the command, then y allows it and d denies it.", _asks),
         Step("never-enough", "never-enough is held for your hand: put the cursor on it, press e, change a line, then ctrl+g.", _held),
         Step("spender", "spender has met its budget: put the cursor on it and press w to see the numbers.", _over),
-        Step("stuck", "stuck goes in circles: press w on it to see which detector counts; K would end it now.", _repeats),
+        Step("stuck", "stuck goes in circles: press w on it to see which detector counts; K on the deck would end it now.", _repeats),
     ),
     "Nine loops are at work on a copied project. enter opens one, ? shows the keys; soon one of them will need you.",
     "All have ended. v shows what a loop made and merges it, m what it cost; q leaves.",

@@ -57,10 +57,3 @@ Widget:ansi .lines--cursor { background: ansi_default; text-style: reverse; }
 Widget:ansi .lines--cursor-idle { background: ansi_default; text-style: underline; }
 """
 """For the app: what the named styles look like, in whatever widget paints with them."""
-
-SMALL_CSS = """
-RoomScreen #small { display: none; }
-RoomScreen.-tiny > *, RoomScreen.-low > * { display: none; }
-RoomScreen.-tiny > #small, RoomScreen.-low > #small { display: block; }
-"""
-"""For the app: a terminal that is too small says so, instead of showing half of everything."""

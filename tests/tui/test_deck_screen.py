@@ -11,9 +11,10 @@ from loopdeck.tui.app import Room
 from loopdeck.tui.lead import DEMO
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.help import HelpScreen
+from loopdeck.tui.screens.small import SmallScreen
 from loopdeck.tui.theme import STYLES
 from loopdeck.tui.widgets.lines import LineTable
-from tests.kit.room import DOLLAR, a_deck, approval, in_room, loop_row, screen_text, until
+from tests.kit.room import DOLLAR, a_deck, approval, in_room, loop_row, made_run, screen_text, sent, until
 
 
 def table(app: Room) -> LineTable:
@@ -279,5 +280,47 @@ def test_every_theme_has_every_style(tmp_path, theme):
             styles = {name: table(app).named_style(name) for name in STYLES}
             assert "▶ running" in screen_text(app)
             assert styles["bad"] != styles["plain"]
+
+    asyncio.run(look())
+
+
+def test_no_key_acts_where_nothing_can_be_seen(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        row = loop_row("one")
+        lease = made_run(deck, row)
+        try:
+            async with in_room(deck, row) as (app, pilot, still):
+                await pilot.resize_terminal(50, 10)
+                await until(pilot, lambda: isinstance(app.screen, SmallScreen))
+                await pilot.press("p", "K", "enter")
+                await pilot.resize_terminal(120, 32)
+                await until(pilot, lambda: isinstance(app.screen, DeckScreen))
+                assert still.looked == 0
+        finally:
+            lease.release()
+        assert sent(deck, row) == []
+
+    asyncio.run(look())
+
+
+def test_a_filter_that_nothing_fits_says_so_and_how_to_end_it(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            await pilot.press("slash", *"zzz", "enter")
+            await until(pilot, lambda: "/zzz: 0 of 1 loops; esc shows all" in screen_text(app))
+            assert "No loop has these words" in screen_text(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: "▶ running" in screen_text(app))
+            assert "/zzz" not in screen_text(app)
+
+    asyncio.run(look())
+
+
+def test_a_jump_to_what_is_not_there_says_so(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            await pilot.press("colon", *"zzz", "enter")
+            await until(pilot, lambda: "no loop is called zzz" in screen_text(app))
 
     asyncio.run(look())

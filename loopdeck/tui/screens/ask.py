@@ -21,6 +21,7 @@ _CSS = """
 {0} Horizontal {{ height: auto; margin-top: 1; }}
 {0} Button {{ margin-right: 2; }}
 {0} Input {{ margin-top: 1; }}
+{0} .keys {{ color: $secondary; margin-top: 1; }}
 """
 
 
@@ -80,6 +81,7 @@ class Confirm(ModalScreen[str | None]):
                 if self._other:
                     yield Button(self._other, id="other", variant="warning")
                 yield Button("Back", id="no")
+            yield Static("tab moves, enter presses, esc goes back", classes="keys", markup=False)
 
     def on_mount(self) -> None:
         """Where the keys go first."""

@@ -20,6 +20,7 @@ from loopdeck.tui.widgets.peek import Peek
 from loopdeck.tui.widgets.wordline import WordLine
 
 _TICK_S = 1.0
+_NONE_FITS = "No loop has these words. esc shows all of them."
 _EMPTY = "No loops yet. Press N for a new one, or run `loopdeck new NAME`; `loopdeck demo` shows what loops are."
 
 
@@ -44,6 +45,7 @@ class DeckScreen(Hand, RoomScreen):
         with Vertical():
             yield Banner(id="trouble")
             yield Banner(id="hint")
+            yield Banner(id="filtered")
             yield LineTable(COLUMNS, empty=_EMPTY, id="loops")
             yield Peek()
             yield WordLine()
@@ -59,7 +61,9 @@ class DeckScreen(Hand, RoomScreen):
         now = self.room.now()
         names = tuple(deck.name for deck in snapshot.decks)
         self._rows = BoardRows([rows[key] for key in self._order.of(tuple(rows), now)], now, names, self._rows)
-        self.table.fill(self._rows)
+        self.table.fill(self._rows, empty=_NONE_FITS if self._wanted else _EMPTY)
+        some = f"/{self._wanted}: {len(rows)} of {len(snapshot.rows)} loops; esc shows all"
+        self.query_one("#filtered", Banner).say(some if self._wanted else "")
         troubles = [words for deck in snapshot.decks for words in deck.trouble]
         self.query_one("#trouble", Banner).say("! " + "; ".join(troubles) if troubles else "")
         if self.room.lead is not None:
@@ -117,8 +121,10 @@ class DeckScreen(Hand, RoomScreen):
         if said.purpose == "filter":
             self._wanted = said.words
             self.shown(self.room.snapshot)
-        elif not said.over and (row := named(self.room.snapshot.rows, said.words)):
+        elif row := named(self.room.snapshot.rows, said.words):
             self.table.move_to(row.key, by_hand=True)
+        elif said.over and said.words:
+            self.room.tell(f"no loop is called {said.words}", "warning")
         if said.over:
             self.table.focus()
 
