@@ -166,7 +166,9 @@ def on_terminal(
         try:
             ioctl(0, TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
             os.chdir(cwd)
-            os.execvpe(command[0], list(command), {"TERM": "xterm-256color", "COLORTERM": "truecolor", **env})
+            # What says how large another terminal is says nothing of this one.
+            given = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES")}
+            os.execvpe(command[0], list(command), {"TERM": "xterm-256color", "COLORTERM": "truecolor", **given})
         finally:
             os._exit(127)
     terminal = Terminal(pid, descriptor, size, emulate=emulate)
