@@ -53,8 +53,9 @@ class RoomScreen(Screen[None]):
 
     def take(self, snapshot: Snapshot) -> None:
         """Called by the room; the title line is for all screens the same."""
-        left, right = headline(snapshot, self.size.width)
         words = self.title_words()
+        # What the screen is about comes before what concerns the whole deck.
+        left, right = headline(snapshot, self.size.width - 2 * len(words))
         self.query_one(TitleBar).say((cell(words, "strong", 400),) if words else left, right)
         self.shown(snapshot)
 
