@@ -21,7 +21,7 @@ from pathlib import Path
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
-from loopdeck.sandbox.frost import Frost
+from loopdeck.sandbox.frost import Frost, Held
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.plain import GRACE_S
 from loopdeck.sandbox.port import Command, Finished
@@ -54,32 +54,17 @@ _FATAL = frozenset(
 _subreaper = family.Subreaper()
 
 
-class BubbleDoor:
+class BubbleDoor(Held):
     """Runs commands within `walls` by the bubblewrap at `program`. `marker` names the run; `grace_s` lies between INT and KILL."""
 
     name = "bubblewrap"
     confines = True
 
     def __init__(self, program: str, walls: Walls, marker: str, *, grace_s: float = GRACE_S) -> None:
+        super().__init__(marker, grace_s)
         self._program = program
         self._walls = walls
-        self._marker = marker
-        self._grace_s = grace_s
-        self._frost = Frost(marker)
-        self.ended = 0
         self._seals = Seals(walls.tree, walls.protect)
-
-    def hurry(self) -> None:
-        """See the port."""
-        self._grace_s = 0.0
-
-    def freeze(self) -> int:
-        """See the port."""
-        return self._frost.freeze()
-
-    def thaw(self) -> None:
-        """See the port."""
-        self._frost.thaw()
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
         """Run to the end; see the port. The command sees its own folders and what the walls show, and nothing else.

@@ -76,3 +76,25 @@ def _stands(one: Process) -> bool:
         return Path(f"/proc/{one.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in _STOPPED
     except (OSError, IndexError):
         return True
+
+
+class Held:
+    """What every door can be told of the commands it runs: to be brief, to have them stand still, to let them go on."""
+
+    def __init__(self, marker: str, grace_s: float) -> None:
+        self._marker = marker
+        self._grace_s = grace_s
+        self._frost = Frost(marker)
+        self.ended = 0
+
+    def hurry(self) -> None:
+        """See the port."""
+        self._grace_s = 0.0
+
+    def freeze(self) -> int:
+        """See the port."""
+        return self._frost.freeze()
+
+    def thaw(self) -> None:
+        """See the port."""
+        self._frost.thaw()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
-from loopdeck.sandbox.frost import Frost
+from loopdeck.sandbox.frost import Frost, Held
 from loopdeck.sandbox.hunt import Hunt
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.port import Command, Finished
@@ -32,29 +32,14 @@ _LOOKED_AT_EVERY_S = 1.0
 _subreaper = family.Subreaper()
 
 
-class PlainDoor:
+class PlainDoor(Held):
     """Runs commands unconfined. `marker` names the run in the environment of each; `grace_s` lies between INT and KILL."""
 
     name = "plain"
     confines = False
 
     def __init__(self, marker: str, *, grace_s: float = GRACE_S) -> None:
-        self._marker = marker
-        self._grace_s = grace_s
-        self.ended = 0
-        self._frost = Frost(marker)
-
-    def hurry(self) -> None:
-        """See the port."""
-        self._grace_s = 0.0
-
-    def freeze(self) -> int:
-        """See the port."""
-        return self._frost.freeze()
-
-    def thaw(self) -> None:
-        """See the port."""
-        self._frost.thaw()
+        super().__init__(marker, grace_s)
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
         """Run to the end; see the port. A command that ended while something it left had to be killed has ended all the same.

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Self
 
 from loopdeck.core.events import Event
-from loopdeck.store.lines import START, Entry, LogFormat, Mark
+from loopdeck.store.lines import START, LogFormat, Mark
 from loopdeck.store.log import LogWriter, Redact
 from loopdeck.store.reading import LogRead, Verification, read, verify
 from loopdeck.store.tail import Tail
 
 JOURNAL: LogFormat[Event] = LogFormat(Event, linked=True)
 
-JournalEntry = Entry[Event]
 JournalRead = LogRead[Event]
 JournalTail = Tail[Event]
 

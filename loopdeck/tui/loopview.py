@@ -20,7 +20,6 @@ from loopdeck.tui.widgets.facts import FactList
 from loopdeck.tui.widgets.lines import LineTable
 
 _EMPTY = "No iteration yet."
-_NO_RUN = "This loop has no run yet. Press s to start one."
 
 
 class LoopView(Hand, RoomScreen):

@@ -29,14 +29,14 @@ def goal(number: int | str, name: str, measured: float, minimum: float, extreme:
     )
     summary.append(line)
     # The figures are the very output of a bench.
-    print(f"\n{line}")  # noqa: T201
+    print(f"\n{line}")  # noqa: T201 - the figures are the output
     assert met, f"goal {number} {name}: {measured:.4g} is not {sign} {minimum:g}"
 
 
 def say(text: str) -> None:
     """Print figures that explain a goal's."""
     # The figures are the very output of a bench.
-    print(f"\n  {text}", end="")  # noqa: T201
+    print(f"\n  {text}", end="")  # noqa: T201 - the figures are the output
 
 
 def rounds(times: int, *ways: Callable[[], float]) -> list[float]:

@@ -187,7 +187,7 @@ def test_only_iterations_in_a_row_that_change_nothing_count():
 
 
 def outcomes(*each: tuple[str, dict[str, str]]) -> list[Iteration]:
-    return [Iteration(n, "", "", digest=digest, outcomes=dict(said)) for n, (digest, said) in enumerate(each, 1)]  # type: ignore[arg-type]
+    return [Iteration(n, "", "", digest=digest, outcomes=dict(said)) for n, (digest, said) in enumerate(each, 1)]  # type: ignore[arg-type]  # of several types
 
 
 def test_a_check_that_contradicts_itself_on_unchanged_work_is_flaky():

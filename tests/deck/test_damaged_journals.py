@@ -93,4 +93,4 @@ def test_damaged_journals_are_read_to_a_true_beginning_by_every_reader(tmp_path)
 def test_twenty_thousand_damaged_journals(tmp_path):
     named = suffer(tmp_path, 20_000, seed=int(time.time()))
     # The figures are what a chaos suite is for.
-    print(f"\n20,000 damaged journals: no reader failed, {named} with damage that was named")  # noqa: T201
+    print(f"\n20,000 damaged journals: no reader failed, {named} with damage that was named")  # noqa: T201 - the figures are the output

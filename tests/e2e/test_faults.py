@@ -224,7 +224,7 @@ def test_a_run_survives_whatever_its_system_refuses(tmp_path, part):
         assert len(faults) >= 500, calls
         outcomes = suffer(seat, faults[part::4])
         # The figures are what a chaos suite is for.
-        print(f"\n{len(faults[part::4])} of {len(faults)} faults ({calls}): {dict(outcomes)}")  # noqa: T201
+        print(f"\n{len(faults[part::4])} of {len(faults)} faults ({calls}): {dict(outcomes)}")  # noqa: T201 - the figures are the output
 
 
 def test_after_a_sync_that_failed_nobody_goes_on_before_a_person_has_looked(tmp_path):

@@ -55,7 +55,7 @@ def race(repo, root, base, tmp_path, worktrees: int, commits: int) -> tuple[int,
 def test_no_commit_is_lost_beside_a_merciless_gc(repo, root, base, tmp_path):
     refused, collected = race(repo, root, base, tmp_path, 16, 20)
     # The figures are what a chaos suite is for.
-    print(f"\n320 commits in 16 worktrees beside {collected} gc --prune=now: {refused} refused, 0 lost")  # noqa: T201
+    print(f"\n320 commits in 16 worktrees beside {collected} gc --prune=now: {refused} refused, 0 lost")  # noqa: T201 - the figures are the output
     assert refused == 0
 
 

@@ -249,7 +249,7 @@ def test_a_hundred_gits_killed_in_the_middle_of_their_work_leave_nothing_in_the_
         worktree.git().run("add", "-A")
         worktree.git().run("reset", "-q")
     # The figures are what a chaos suite is for.
-    print(f"\n100 gits killed: {left} locks left, all removed")  # noqa: T201
+    print(f"\n100 gits killed: {left} locks left, all removed")  # noqa: T201 - the figures are the output
     assert left
 
 

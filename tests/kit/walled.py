@@ -35,7 +35,7 @@ walled = pytest.mark.skipif(not bwrap(), reason="bubblewrap is not installed, or
 def bubble(tree: Path, grace_s: float = 0.2, run: str = "", **walls: object) -> BubbleDoor:
     """A sandbox around `tree`, with the home of whoever runs the tests hidden."""
     standing = {"home": HOME, "tools": toolchains(ENV, HOME), **walls}
-    return BubbleDoor(bwrap(), Walls(tree, **standing), run or name(), grace_s=grace_s)  # type: ignore[arg-type]
+    return BubbleDoor(bwrap(), Walls(tree, **standing), run or name(), grace_s=grace_s)  # type: ignore[arg-type]  # of several types
 
 
 def plain(tree: Path, grace_s: float = 0.2, run: str = "") -> PlainDoor:

@@ -159,7 +159,7 @@ class Agents:
 
     async def _stream_message(self, model: str, text: str, cap: int) -> Heard:
         said: list[dict[str, str]] = [{"role": "user", "content": text}]
-        async with self.anthropic.messages.stream(model=model, max_tokens=cap, messages=said) as stream:  # type: ignore[arg-type]
+        async with self.anthropic.messages.stream(model=model, max_tokens=cap, messages=said) as stream:  # type: ignore[arg-type]  # dicts, as a user writes them
             whole = await stream.get_final_message()
         return Heard("".join(block.text for block in whole.content if block.type == "text"), whole.usage)
 
