@@ -247,6 +247,8 @@ def worth_lines(of: Worth, live: Sequence[LoopRow]) -> tuple[tuple[Cell, ...], .
             each += [cell(money(amount, places=4)), cell(f" per {words}   ", "dim")]
     if not of.done and of.ended:
         each.append(cell("nothing accepted yet", "warn"))
+    elif of.done_per_iteration:
+        each += [cell(f"{of.done_per_iteration:.2f}"), cell(" done per iteration   ", "dim")]
     spent = [cell("checks: ", "dim"), _percent(of.check_share), cell(" of cost, ", "dim"), _percent(of.check_time_share)]
     spent += [cell(" of time   cache: ", "dim"), _percent(of.total.hit_share), cell(" of input", "dim")]
     if of.total.unsaved:

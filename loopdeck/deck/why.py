@@ -246,11 +246,6 @@ def _runner(one: RunView, history: History | None, now: str) -> Lines:
     return lines + [Fact("died before", f"{_clock(each.at)}: {each.text}", "warn") for each in dead[-5:]]
 
 
-def first_words(sections: tuple[Section, ...]) -> str:
-    """The answer in one line."""
-    return sections[0].lines[0].text if sections and sections[0].lines else ""
-
-
 def of_pass(one: Pass, history: History) -> tuple[Fact, ...]:
     """What went wrong in an iteration, label by label, with its newest words."""
     newest: dict[str, str] = {trouble.label: trouble.text for trouble in history.troubles if trouble.iteration == one.number}

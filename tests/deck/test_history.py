@@ -10,7 +10,7 @@ from loopdeck.deck.decks import Deck
 from loopdeck.deck.differences import differences, state_text
 from loopdeck.deck.harness import Inventory, inventory
 from loopdeck.deck.history import HistoryReader
-from loopdeck.deck.why import first_words, why
+from loopdeck.deck.why import why
 from loopdeck.errors import StoreError
 from loopdeck.store.folded import load_run
 from loopdeck.store.layout import RunPaths
@@ -135,7 +135,7 @@ def test_why_of_a_real_run(deck):
     for loop, words in (("stuck", "same_findings: 2 iterations in a row, 2 end a run"), ("asker", "approve bash: echo hello")):
         paths = newest(deck, loop)
         said = why(deck.view(paths), HistoryReader(paths).look(), "2026-11-21T07:15:00Z")
-        assert words in first_words(said)
+        assert words in said[0].lines[0].text
 
 
 # The harness

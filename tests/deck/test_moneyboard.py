@@ -133,6 +133,7 @@ def test_what_the_money_bought_is_told():
     assert ran.startswith("2 runs, 1 done, 1 merged, 3 iterations")
     assert "$6.0000 per done run" in each
     assert "$2.0000 per iteration" in each
+    assert "0.33 done per iteration" in each
     assert "checks: 17 % of cost, 12 % of time" in spent
     assert "$2.0000 is our bound" in each
     assert last == "nothing is being spent now"

@@ -14,7 +14,7 @@ from loopdeck.core.run import Run
 from loopdeck.deck.answer import answer
 from loopdeck.deck.passes import History
 from loopdeck.deck.view import HUNG_AFTER_S, RunView, Seen, view
-from loopdeck.deck.why import Section, first_words, limits, of_pass, why
+from loopdeck.deck.why import Section, limits, of_pass, why
 from tests.core.make import DOLLAR, Story, check, loop, verdict
 from tests.deck.test_passes import told
 
@@ -131,7 +131,7 @@ def test_every_status_and_reason_has_its_evidence(name):
     said = "\n".join(f"{line.label} {line.text}" for line in answer(one, NOW))
     for part in expected:
         assert part in said, said
-    assert first_words(why(one, None, NOW))
+    assert why(one, None, NOW)[0].lines[0].text
 
 
 def test_no_status_and_no_reason_is_left_out():
@@ -139,7 +139,7 @@ def test_no_status_and_no_reason_is_left_out():
     reasons = {one.reason for one, _ in CASES.values() if one.reason}
     assert statuses == set(typing.get_args(Status)) - {"idle"}
     assert reasons == set(typing.get_args(Reason))
-    assert "no run" in first_words(why(RunView(Run(), "idle", None, ALIVE, ""), None, NOW))
+    assert "no run" in why(RunView(Run(), "idle", None, ALIVE, ""), None, NOW)[0].lines[0].text
 
 
 def test_a_check_that_broke_is_shown_with_its_words():
@@ -245,5 +245,5 @@ def test_there_is_always_an_answer(name, wishes, how):
     for one in (view(run, how, "/r"), view(story.run, how, "/r")):
         history: History | None = told(story) if one.run is story.run else None
         sections = why(one, history, NOW)
-        assert first_words(sections)
+        assert sections[0].lines[0].text
         assert all(line.text and line.label for section in sections for line in section.lines)
