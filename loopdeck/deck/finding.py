@@ -7,7 +7,9 @@ REST_S = 2.0
 
 
 def fits(row: LoopRow, words: str) -> bool:
-    """True if each of `words` is somewhere in what the row says."""
+    """True if each of `words` is somewhere in what the row says. Asked of every row with every snapshot, mostly without words."""
+    if not words:
+        return True
     text = f"{row.loop} {row.status} {row.reason or ''} {row.why} {row.agent} {row.model}".lower()
     return all(word in text for word in words.lower().split())
 
