@@ -47,6 +47,26 @@ class Finished:
         return self.output.decode("utf-8", "replace")
 
 
+class Conversation(Protocol):
+    """A program under way that is talked with: lines to its stdin, lines from its stdout. What it writes to stderr is kept, cut."""
+
+    async def send(self, data: bytes) -> None:
+        """Write to its stdin. Raises BrokenPipeError if it no longer listens."""
+        ...
+
+    def close_input(self) -> None:
+        """Let it see the end of its input."""
+        ...
+
+    async def line(self) -> bytes | None:
+        """Its next line without the newline, however long (up to 64 MiB); None once it has closed its stdout."""
+        ...
+
+    async def finished(self) -> Finished:
+        """Wait for it to end by itself. `output` is what it wrote to stderr, and what of stdout nobody read."""
+        ...
+
+
 class Door(Protocol):
     """A way to run commands. The plain one confines nothing; others hold the tree to a sandbox."""
 
