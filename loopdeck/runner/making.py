@@ -7,11 +7,12 @@ import time
 from msgspec import structs
 
 from loopdeck.core import events as ev
-from loopdeck.core import gate, progress, prompt, steps
+from loopdeck.core import progress, prompt, steps
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, Part, ToolUse
 from loopdeck.core.findings import Problem
 from loopdeck.runner import rich
+from loopdeck.runner.desk import Desk
 from loopdeck.runner.metered import Line, Meter
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
@@ -28,6 +29,7 @@ class Making:
         self._site = site
         self._record: Record = site.record
         self._meter = meter
+        self._desk = Desk(site)
         self._system: tuple[Part, ...] = site.system_parts()
         first = self._system[0]
         template = prompt.versioned(site.template if first.name == prompt.ROLE else first)
@@ -65,37 +67,26 @@ class Making:
         if wrong:
             self._refuse(use, wrong, "", "malformed_output")
             return
-        ruling = gate.judge(self._site.policy(), use.tool, use.arguments)
+        ruling = self._desk.ruling(use)
         match ruling.verdict:
             case "allow":
-                self._grant(use, ruling.rule)
+                self._desk.grant(use, ruling.rule)
             case "deny":
                 self._refuse(use, ruling.reason, ruling.rule)
             case _:
-                self._ask(use, ruling)
+                self._desk.ask(use, ruling)
 
     def grant(self, step: steps.GrantCall) -> None:
         """A person said yes: run it if it still is the call they saw, else ask again."""
-        run = self._record.run
-        call = next(one for one in run.calls if one.id == step.call)
-        approval = run.approvals[call.approval]
+        call = next(one for one in self._record.run.calls if one.id == step.call)
         use = self._use(step.call)
-        edited = bool(call.arguments)
-        arguments = call.arguments or use.arguments
-        now = self._site.digest(use.tool, approval.arguments if edited else arguments)
-        if now != approval.digest:
-            ruling = gate.judge(self._site.policy(), use.tool, use.arguments)
-            self._ask(use, structs.replace(ruling, reason="the call is no longer the one that was approved"))
-            return
-        wrong = tools.misfit(use.tool, arguments, self._site.tool_names())
-        if wrong:
-            self._refuse(use, f"the edited arguments make no sense: {wrong}", "operator")
-            return
-        ruling = gate.judge(self._site.policy(), use.tool, arguments)
-        if ruling.verdict == "deny":
-            self._refuse(use, f"as edited, {ruling.reason}", ruling.rule)
-            return
-        self._grant(structs.replace(use, arguments=arguments), f"approval {approval.id}", approval.id)
+        said = self._desk.approved(call, use, lambda one: tools.misfit(one.tool, one.arguments, self._site.tool_names()))
+        if said.again is not None:
+            self._desk.ask(use, said.again)
+        elif said.refused:
+            self._refuse(use, said.refused, said.rule)
+        else:
+            self._desk.grant(said.use, said.rule, said.approval)
 
     def refuse(self, step: steps.RefuseCall) -> None:
         """A person said no; the reason reaches the maker."""
@@ -134,22 +125,9 @@ class Making:
     def _use(self, call_id: str) -> ToolUse:
         return self._conversation().call(call_id)
 
-    def _grant(self, use: ToolUse, rule: str, approval: str = "") -> None:
-        self._record.happened(ev.ToolCallGranted(use.id, use.tool, rule, approval), durable=True)
-
     def _refuse(self, use: ToolUse, why: str, rule: str, problem: Problem | None = None) -> None:
         self._returned(use, f"Not run: {why}", is_error=True, problem=problem)
-        self._record.happened(ev.ToolCallRefused(use.id, use.tool, rule, why, problem))
-
-    def _ask(self, use: ToolUse, ruling: gate.Ruling) -> None:
-        approval = f"{self._record.run.id}-{len(self._record.run.approvals) + 1}"
-        self._record.happened(
-            ev.ApprovalRequested(
-                approval, use.id, use.tool, gate.summary(use.tool, use.arguments), use.arguments, str(self._site.workplace.path),
-                ruling.rule, ruling.tier, self._site.digest(use.tool, use.arguments), ruling.reason, walls=self._site.walls,
-            ),
-            durable=True,
-        )  # fmt: skip
+        self._desk.refuse(use, why, rule, problem)
 
     def _returned(self, use: ToolUse, output: str, is_error: bool, problem: Problem | None = None, seconds: float = 0.0) -> None:
         shown, blob = self._record.short(output)
