@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from loopdeck.core import gatedpaths
 from loopdeck.core.columns import Cell
+from loopdeck.core.plural import some
 from loopdeck.core.text import Shown, pieces
 from loopdeck.tools import arguments as args
 from loopdeck.tools import files, within
@@ -137,7 +138,7 @@ def _edited(worktree: str, path: str, arguments: str) -> Proposal:
     except (ToolFailed, UnicodeError) as error:
         return Proposal(f"the old text and the new {where}", bare, (*notes, f"as the file is now it would fail: {error}"))
     changes = difference(old[0].decode("utf-8", "replace"), after.decode("utf-8", "replace"))
-    return Proposal(f"what it changes {where}", changes or bare, (*notes, *((f"{count} places",) if count > 1 else ())))
+    return Proposal(f"what it changes {where}", changes or bare, (*notes, *((some(count, "place"),) if count > 1 else ())))
 
 
 def _of_path(path: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from loopdeck.core.findings import (
     Verdict,
     finding,
 )
+from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec
 from loopdeck.core.text import clean_line
 
@@ -69,7 +70,7 @@ def capped(spec: CheckSpec, findings: Sequence[Finding]) -> tuple[Finding, ...]:
     if len(findings) <= MOST_FINDINGS:
         return tuple(findings)
     kept = MOST_FINDINGS - 1
-    more = found(spec, f"and {len(findings) - kept} more findings of this check, not listed", criterion="more")
+    more = found(spec, f"and {some(len(findings) - kept, 'more finding')} of this check, not listed", criterion="more")
     return (*findings[:kept], more)
 
 

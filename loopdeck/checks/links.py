@@ -17,6 +17,7 @@ from loopdeck.checks.port import CheckContext
 from loopdeck.checks.reading import Checkout
 from loopdeck.core.findings import Evidence, Finding, Verdict
 from loopdeck.core.globs import matches
+from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec
 
 MOST_BYTES = 1_000_000
@@ -65,7 +66,7 @@ class _Survey:
 
     def summary(self) -> str:
         web = f"; {self.web} of them lead to the web and were looked at for syntax only, without a network" if self.web else ""
-        return f"{self.total} links in {self.files} files checked, {self.broken} broken{web}"
+        return f"{some(self.total, 'link')} in {some(self.files, 'file')} checked, {self.broken} broken{web}"
 
     def _file(self, path: str, deadline: Deadline) -> None:
         size = self._checkout.size(path)

@@ -20,6 +20,7 @@ from loopdeck.checks.port import CheckContext
 from loopdeck.checks.reading import Checkout
 from loopdeck.core.findings import Evidence, Finding, Verdict
 from loopdeck.core.globs import matches
+from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec, SchemaCheck
 
 MOST_BYTES = 2_000_000
@@ -85,7 +86,7 @@ class _Audit:
             self.report.extend([f"{path} ok"] if len(self.findings) == before else [])
 
     def summary(self) -> str:
-        return f"{self.good} of {self.total} files hold to {self._schema.schema} (SHA-256 {self._digest[:12]})"
+        return f"{self.good} of {some(self.total, 'file')} hold to {self._schema.schema} (SHA-256 {self._digest[:12]})"
 
     def _validator(self) -> Any:  # noqa: ANN401 -- jsonschema builds its validator classes at run time and gives them no common type
         name = self._policy.relative(self._schema.schema)

@@ -10,6 +10,7 @@ from loopdeck.checks.output import plain_line
 from loopdeck.checks.port import ChangedPath, CheckContext
 from loopdeck.core.findings import Evidence, Finding, Verdict
 from loopdeck.core.globs import any_match
+from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec, ScopeCheck
 
 
@@ -23,7 +24,8 @@ class ScopeOfChange:
         outside = [one for one in context.changed if spec.scope.paths and not any_match(one.path, spec.scope.paths)]
         findings = [*_sizes(spec, spec.scope, context.changed), *(_outside(spec, spec.scope, one) for one in outside)]
         lines = sum(one.added + one.removed for one in context.changed)
-        summary = f"{len(context.changed)} files and {lines} lines changed, {len(outside)} files outside the scope"
+        changed = f"{some(len(context.changed), 'file')} and {some(lines, 'line')} changed"
+        summary = f"{changed}, {some(len(outside), 'file')} outside the scope"
         listed = (f"+{one.added} -{one.removed} {one.path}" for one in context.changed)
         output = "\n".join([*listed, summary, ""]).encode("utf-8", "replace")
         evidence = Evidence(command=_said(spec.scope), output_hash=sha256(output), tail=summary, at=context.now)
@@ -41,7 +43,7 @@ def _outside(spec: CheckSpec, scope: ScopeCheck, one: ChangedPath) -> Finding:
 def _sizes(spec: CheckSpec, scope: ScopeCheck, changed: Sequence[ChangedPath]) -> list[Finding]:
     findings: list[Finding] = []
     if scope.max_files and len(changed) > scope.max_files:
-        findings.append(found(spec, f"{len(changed)} files changed, at most {scope.max_files} may be", criterion="max_files"))
+        findings.append(found(spec, f"{some(len(changed), 'file')} changed, at most {scope.max_files} may be", criterion="max_files"))
     lines = sum(one.added + one.removed for one in changed)
     if scope.max_lines and lines > scope.max_lines:
         most = sorted(changed, key=lambda one: -(one.added + one.removed))[:5]
@@ -49,7 +51,7 @@ def _sizes(spec: CheckSpec, scope: ScopeCheck, changed: Sequence[ChangedPath]) -
         findings.append(
             found(
                 spec,
-                f"{lines} lines added or removed, at most {scope.max_lines} may be",
+                f"{some(lines, 'line')} added or removed, at most {scope.max_lines} may be",
                 criterion="max_lines",
                 evidence=plain_line(f"The most: {largest}", 1500),
             )

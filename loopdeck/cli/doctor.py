@@ -12,6 +12,7 @@ from loopdeck.agents.keys import Vendor, find_key
 from loopdeck.agents.registry import MODEL_AGENTS
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
+from loopdeck.core.plural import some
 from loopdeck.core.redact import secrets_of
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
@@ -167,7 +168,7 @@ def _say(found: dict[str, Any]) -> None:
     for loop, let_through in deck["env"].items():
         _line("commands see", f"in {loop} also {', '.join(let_through)}")
     count = len(deck["problems"])
-    _line("loops", f"{', '.join(deck['loops']) or 'none yet: `loopdeck new NAME`'}" + (f"; {count} problems" if count else ""))
+    _line("loops", f"{', '.join(deck['loops']) or 'none yet: `loopdeck new NAME`'}" + (f"; {some(count, 'problem')}" if count else ""))
     for one in deck["problems"]:
         mark = "warning: " if one["warning"] else ""
         _line("", f"{one['file']}:{one['line']}: {mark}{one['what']}")

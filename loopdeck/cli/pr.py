@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from loopdeck.cli import here, out
+from loopdeck.core.plural import some
 from loopdeck.deck.pullrequest import Proposal, opened, propose
 from loopdeck.errors import UsageError
 
@@ -33,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(wanted: Proposal) -> None:
-    out.say(f"push    {wanted.branch} ({wanted.commit[:12]}: {wanted.files} files +{wanted.added} -{wanted.removed})")
+    out.say(f"push    {wanted.branch} ({wanted.commit[:12]}: {some(wanted.files, 'file')} +{wanted.added} -{wanted.removed})")
     out.say(f"to      {wanted.remote.name} {wanted.remote.shown}")
     out.say(f"into    {wanted.into or 'its default branch'}")
     out.say(f"title   {wanted.title}")
     lines = wanted.body.splitlines()
-    more = f"\n        … and {len(lines) - _SHOWN} lines more, its whole report" if len(lines) > _SHOWN else ""
+    more = f"\n        … and {some(len(lines) - _SHOWN, 'line')} more, its whole report" if len(lines) > _SHOWN else ""
     out.say("text    " + "\n        ".join(lines[:_SHOWN]) + more)
 
 

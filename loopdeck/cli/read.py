@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from loopdeck.cli import here, out
+from loopdeck.core.plural import some
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.unread import Cargo, Debt, Shipped, Unread, cap
 from loopdeck.errors import UsageError
@@ -75,7 +76,7 @@ def _file(one: Shipped) -> dict[str, object]:
 def _sum(deck: Deck, debt: Debt) -> str:
     most = cap(deck)
     held = "; merging waits until fewer are" if debt.lines > most else ""
-    return f"{debt.lines:,} lines of this deck are unread, of at most {most:,}{held}"
+    return f"{some(debt.lines, 'line of this deck is', 'lines of this deck are')} unread, of at most {most:,}{held}"
 
 
 def _size(one: Shipped) -> str:
@@ -84,7 +85,7 @@ def _size(one: Shipped) -> str:
 
 def _much(files: Sequence[Shipped]) -> str:
     count, lines = len(files), sum(one.lines for one in files)
-    return f"{count} file{'' if count == 1 else 's'} with {lines:,} line{'' if lines == 1 else 's'}"
+    return f"{some(count, 'file')} with {some(lines, 'line')}"
 
 
 def _names(files: Sequence[Shipped]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from loopdeck.cli import here, out
 from loopdeck.core.findings import Verdict
+from loopdeck.core.plural import some
 from loopdeck.core.run import Run
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.review import mark_of, protected
@@ -53,7 +54,7 @@ def _diff(deck: Deck, one: RunView, paths: RunPaths, options: argparse.Namespace
         out.document({"run": run.id, "branch": run.branch, "base": run.base, "commit": tip, "files": files, **whole})
         return 0
     added, removed = sum(each.added for each in changes), sum(each.removed for each in changes)
-    out.say(f"{run.branch} {run.base[:12]}..{tip[:12]}: {len(changes)} files +{added} -{removed}")
+    out.say(f"{run.branch} {run.base[:12]}..{tip[:12]}: {some(len(changes), 'file')} +{added} -{removed}")
     if tip != run.commit:
         out.say(f"the branch is not where the run left it ({run.commit[:12]}): somebody has committed to it")
     shown = [(each, mark) for each, mark in zip(changes, marks, strict=True) if mark or options.stat]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopdeck.cli import firstpaint, here, out
+from loopdeck.core.plural import some
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.store.files import make_dir, write_atomic
@@ -46,7 +47,7 @@ def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
         return 70
     live = sum(1 for row in room.snapshot.rows if row.live)
     if live:
-        whose = "1 loop goes" if live == 1 else f"{live} loops go"
+        whose = some(live, "loop goes", "loops go")
         out.say(f"{whose} on without the room; `loopdeck` comes back, `loopdeck status` lists what there is.")
     return 0
 

@@ -8,6 +8,7 @@ import argparse
 from loopdeck import shipped
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
+from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec, LoopSpec
 from loopdeck.core.usage import dollars
 from loopdeck.deck.decks import Deck
@@ -63,7 +64,7 @@ def _say_steps(spec: LoopSpec, shown: str, text: str) -> None:
         ("task", spec.goal, "goal"),
         ("check", checks, "[[check]]"),
         ("stop", f"done when every check of severity {spec.exit.severity_floor} or above passes, or after "
-         f"{spec.exit.max_iterations} iterations", "max_iterations"),
+         f"{some(spec.exit.max_iterations, 'iteration')}", "max_iterations"),
         ("budget", budget, "max_cost_usd"),
         ("schedule", "none: it starts when you say so", ""),
     )  # fmt: skip

@@ -5,6 +5,7 @@ import argparse
 from loopdeck.cli import here, out, receipts
 from loopdeck.cli.showing import report_of, whole
 from loopdeck.core.findings import Finding, Verdict
+from loopdeck.core.plural import some
 from loopdeck.core.run import Approval, Iteration, Run
 from loopdeck.core.shares import checker_share, cost_of, hit_share
 from loopdeck.core.usage import dollars
@@ -100,7 +101,7 @@ def _say_iterations(run: Run) -> None:
 def _row(one: Iteration, best: int) -> list[str]:
     passed = sum(outcome == "passed" for outcome in one.outcomes.values())
     cost = cost_of(one.spend)
-    change = "" if not one.commit else "none" if one.empty else f"{one.files} files +{one.added} -{one.removed}"
+    change = "" if not one.commit else "none" if one.empty else f"{some(one.files, 'file')} +{one.added} -{one.removed}"
     remarks = [f"{signal.detector} x{signal.streak}" for signal in one.signals]
     remarks += [f"maker: {one.maker}"] if one.maker not in ("", None, "ended") else []
     remarks += ["protected paths put back"] if one.protected else []

@@ -7,6 +7,7 @@ import argparse
 from collections import Counter
 
 from loopdeck.cli import here, out
+from loopdeck.core.plural import some
 from loopdeck.deck import stating
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError
@@ -71,7 +72,7 @@ def _history(loop: str, state: LoopState, as_json: bool) -> int:
         for one, (added, removed) in zip(versions, changes, strict=True)
     ]
     if len(rows) > _SHOWN:
-        out.say(f"{len(rows) - _SHOWN} earlier versions are not shown; `--json` has them all")
+        out.say(f"{some(len(rows) - _SHOWN, 'earlier version is', 'earlier versions are')} not shown; `--json` has them all")
     out.table(("n", "when", "author", "lines", "note"), rows[-_SHOWN:])
     out.say(f"\nEach is a file in {versions[-1].path.parent}")
     return 0

@@ -7,6 +7,7 @@ to stop or stand still; is somebody or something awaited; what is left of the it
 from loopdeck.core import harness, progress, steps
 from loopdeck.core.budget import spent_out
 from loopdeck.core.findings import SEVERITIES, Severity, Verdict, at_least
+from loopdeck.core.plural import some
 from loopdeck.core.run import Call, Iteration, Run
 from loopdeck.core.spec import CheckSpec, LoopSpec
 from loopdeck.core.steps import Step
@@ -79,7 +80,7 @@ def _next_call(run: Run) -> Step:
     if run.fatal is not None:
         return broken_off(run, f"the model call failed: {run.failure}")
     if run.failures >= MAX_FAILURES:
-        return broken_off(run, f"{run.failures} model calls failed in a row, the last: {run.failure}")
+        return broken_off(run, f"{some(run.failures, 'model call')} failed in a row, the last: {run.failure}")
     if run.retry is not None:
         wait = back_off(run.retry.attempt, run.retry.after)
         if run.settings.max_wall_s is not None:
@@ -257,10 +258,10 @@ def _after(run: Run, last: Iteration) -> Step | None:
         why = "the time is up" if limit == "wall_s" else f"the next step does not fit into what is left of {limit}"
         return steps.EndRun("budget", why=why, limit=limit, best=best(run))
     if run.over_calls >= 2:
-        why = f"the maker used up its {limits.max_tool_calls} tool calls twice in a row"
+        why = f"the maker used up its {some(limits.max_tool_calls or 0, 'tool call')} twice in a row"
         return steps.EndRun("budget", why=why, limit="tool_calls_per_iteration", best=best(run))
     if run.iteration >= limits.max_iterations:
-        return steps.EndRun("max_iterations", why=f"{run.iteration} iterations are done", best=best(run))
+        return steps.EndRun("max_iterations", why=f"{some(run.iteration, 'iteration is', 'iterations are')} done", best=best(run))
     signal = progress.stopping(last.signals, limits.no_progress)
     if signal is not None:
         return steps.EndRun("no_progress", why=signal.evidence, detector=signal.detector, best=best(run))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from loopdeck.core.happening import Signal
+from loopdeck.core.plural import some
 from loopdeck.core.run import Iteration
 
 NUDGE_AT = 3
@@ -43,7 +44,9 @@ def same_findings(rounds: Rounds, base_digest: str) -> tuple[int, str]:
     if not last.fingerprints:
         return 0, ""
     streak = _streak(rounds, lambda one: one.fingerprints == last.fingerprints and one.score == last.score)
-    return (streak, f"the same {len(last.fingerprints)} findings and score {_number(last.score)} x{streak}") if streak > 1 else (0, "")
+    if streak <= 1:
+        return 0, ""
+    return streak, f"the same {some(len(last.fingerprints), 'finding')} and score {_number(last.score)} x{streak}"
 
 
 def plateau(rounds: Rounds, base_digest: str) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from string import Template
 
 from loopdeck.core.conversation import Message, Part, Text
 from loopdeck.core.findings import SEVERITIES, Finding
+from loopdeck.core.plural import some
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.spec import CheckSpec, LoopSpec
 
@@ -121,8 +122,8 @@ def _heading(run: Run, final: bool) -> str:
 def _memory(one: Iteration) -> str:
     passed = sum(outcome == "passed" for outcome in one.outcomes.values())
     score = "not graded" if one.score is None else f"score {one.score:.2f}, {passed}/{len(one.outcomes)} checks passed"
-    change = "no change" if one.empty else f"{one.files} files, +{one.added} -{one.removed}"
-    return f"- {one.number}: {change}; {score}; {len(one.fingerprints)} findings"
+    change = "no change" if one.empty else f"{some(one.files, 'file')}, +{one.added} -{one.removed}"
+    return f"- {one.number}: {change}; {score}; {some(len(one.fingerprints), 'finding')}"
 
 
 def _told(run: Run) -> list[str]:

@@ -1,6 +1,7 @@
 """A run's report: what came of it, for a person who reads it the next morning. Pure text from the folded run."""
 
 from loopdeck.core.findings import Finding
+from loopdeck.core.plural import some
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.usage import dollars
 
@@ -35,11 +36,11 @@ def _result(run: Run) -> list[str]:
     cost = "unknown" if run.cost is None else f"${dollars(run.cost):.4f} ({spend.certainty})"
     kept = f"iteration {run.best}" if run.best else "no graded iteration"
     retried = [f"- A retry: goes on from iteration {run.origin_iteration} of {run.origin}, whose spending is not in here"]
+    calls = f"{some(spend.model_calls, 'model call')}, {some(spend.tool_calls, 'tool call')}"
     return [
         *(retried if run.origin else []),
         f"- Branch `{run.branch}`, commit `{run.commit[:12]}` ({kept} is kept)" if run.branch else "- No branch was made",
-        f"- Spent: {cost}, {spend.usage.tokens} tokens, {spend.model_calls} model calls, {spend.tool_calls} tool calls, "
-        f"{run.clock:.1f} s",
+        f"- Spent: {cost}, {spend.usage.tokens} tokens, {calls}, {run.clock:.1f} s",
         f"- Human inputs: {len(run.commands)}",
     ]
 
@@ -47,7 +48,7 @@ def _result(run: Run) -> list[str]:
 def _row(one: Iteration) -> str:
     score = "" if one.score is None else f"{one.score:.2f}"
     passed = sum(outcome == "passed" for outcome in one.outcomes.values())
-    change = "none" if one.empty else f"{one.files} files +{one.added} -{one.removed}"
+    change = "none" if one.empty else f"{some(one.files, 'file')} +{one.added} -{one.removed}"
     cost = "unknown" if one.spend.unpriced else f"${dollars(one.spend.cost):.4f}"
     tokens, seconds = one.spend.usage.tokens, f"{one.seconds:.1f}"
     cells = (one.number, score, f"{passed}/{len(one.outcomes)}", change, one.maker or "", tokens, cost, seconds)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import Block, Opaque, Text, ToolResult, ToolUse
+from loopdeck.core.plural import some
 from loopdeck.core.unknown import Unknown
 from loopdeck.core.usage import dollars
 
@@ -80,7 +81,8 @@ def line(at: str, event: tr.AnyTraceEvent) -> str:
 def _fact(event: tr.StateRead | tr.StateWritten | tr.Committed) -> str:
     match event:
         case tr.Committed():
-            return f"{event.commit[:12]} {'no change' if event.empty else f'{event.files} files +{event.added} -{event.removed}'}"
+            change = "no change" if event.empty else f"{some(event.files, 'file')} +{event.added} -{event.removed}"
+            return f"{event.commit[:12]} {change}"
         case tr.StateRead():
             return f"by {event.role} {event.hash[:12]}"
         case tr.StateWritten():

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from loopdeck.core.budget import taken_cost, taken_tokens
 from loopdeck.core.happening import Signal
+from loopdeck.core.plural import some
 from loopdeck.core.run import Run
 from loopdeck.deck.board import age, count, money
 from loopdeck.deck.passes import between
@@ -51,11 +52,6 @@ def ago(since: str, now: str) -> str:
     """How long ago that was, in words; nothing if it never was."""
     seconds = between(since, now)
     return "" if seconds is None else f"{age(seconds)} ago"
-
-
-def some(number: int, what: str) -> str:
-    """A count with its word: `1 turn`, `2 turns`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 # Alive
@@ -201,14 +197,14 @@ def _of_limit(run: Run) -> tuple[str, str]:
         case "wall_s":
             return f"{run.clock:.1f}", f"{limits.max_wall_s or 0:g} s"
         case _:
-            return f"{run.tool_calls}", f"{limits.max_tool_calls} tool calls of an iteration, twice in a row"
+            return f"{run.tool_calls}", f"{some(limits.max_tool_calls or 0, 'tool call')} of an iteration, twice in a row"
 
 
 def _no_progress(one: RunView, now: str) -> Lines:
     run = one.run
     signals = run.current.signals if run.current else ()
     fired = next((said for said in signals if said.detector == run.detector), None)
-    times = f": {fired.streak} iterations in a row, {run.settings.no_progress} end a run" if fired else ""
+    times = f": {some(fired.streak, 'iteration')} in a row, {run.settings.no_progress} end a run" if fired else ""
     lines = [Fact("no_progress", f"{run.detector}{times}", "warn"), Fact("evidence", fired.evidence if fired else run.why)]
     return [*lines, *(signal_line(said, run) for said in signals if said is not fired), *_kept(run)]
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from loopdeck.core.commands import Decide
+from loopdeck.core.plural import some
 from loopdeck.core.run import Approval
 from loopdeck.deck.attention import moment
 from loopdeck.deck.snapshot import LoopRow, Snapshot
@@ -183,7 +184,7 @@ class Guard:
         if self.fresh(now):
             return "it has only just come: look at it first"
         if allows and self.unread:
-            return f"{self.unread} lines of it have not been on the screen: space shows the next"
+            return f"{some(self.unread, 'line of it has', 'lines of it have')} not been on the screen: space shows the next"
         return ""
 
     def arm(self, now: float) -> None:

@@ -6,6 +6,7 @@ alone. The iteration is the unit: a row for each.
 
 from loopdeck.core.columns import Cell, Cells, Column, TableRow, cell
 from loopdeck.core.findings import Outcome
+from loopdeck.core.plural import some
 from loopdeck.core.shares import checker_share, hit_share
 from loopdeck.deck.board import count, mark, money, sparkline
 from loopdeck.deck.compare import split
@@ -121,11 +122,11 @@ def contract(row: LoopRow, history: History | None) -> tuple[Cell, ...]:
     limits = row.settings
     if not row.run:
         return (cell("exit  fixed when a run starts", "dim"),)
-    parts = [f"≤{limits.max_iterations} iterations"]
+    parts = [f"≤{some(limits.max_iterations, 'iteration')}"]
     parts += [f"≤{money(limits.max_cost)}"] if limits.max_cost is not None else []
     parts += [f"≤{count(limits.max_tokens)} tokens"] if limits.max_tokens is not None else []
     parts += [f"≤{limits.max_wall_s:g} s"] if limits.max_wall_s is not None else []
-    parts += [f"≤{limits.max_tool_calls} calls each"] if limits.max_tool_calls is not None else []
+    parts += [f"≤{some(limits.max_tool_calls, 'call')} each"] if limits.max_tool_calls is not None else []
     parts += [f"no progress x{limits.no_progress}" if limits.no_progress else "no detectors", f"from {limits.severity_floor} up"]
     parts += ["final pass"] if limits.final_pass else []
     cells = [cell("exit", "head"), cell("  " + ", ".join(parts), "plain", 300)]

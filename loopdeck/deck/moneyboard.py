@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from loopdeck.core.columns import Cell, Column, TableRow, cell
 from loopdeck.core.ledger import NOTHING, Line, Statement, Total, added, gathered, receipts
+from loopdeck.core.plural import some
 from loopdeck.core.worth import Worth, reached_in, worth
 from loopdeck.deck.board import age, count, money
 from loopdeck.deck.money import Ledger
@@ -150,7 +151,7 @@ def receipt_rows(statements: Iterable[Statement]) -> tuple[TableRow, ...]:
     newest = sorted(statements, key=lambda one: one.run, reverse=True)
     listed = [_Entry(of.run, _run(of), one.iteration, one.maker, one.check) for of in newest[:MOST_RUNS] for one in receipts(of)]
     if older := [one for of in newest[MOST_RUNS:] for one in receipts(of)]:
-        name = f"{len(newest) - MOST_RUNS} earlier runs"
+        name = f"{some(len(newest) - MOST_RUNS, 'earlier run')}"
         listed.append(_Entry("", name, -1, added(one.maker for one in older), added(one.check for one in older)))
     if not listed:
         return ()
@@ -240,7 +241,7 @@ def known(one: Total) -> Cell:
 def worth_lines(of: Worth, live: Sequence[LoopRow]) -> tuple[tuple[Cell, ...], ...]:
     """What the loop's money bought, in four lines; `live` are the rows of its runs that go on."""
     merged = "" if of.merged is None else f", {of.merged} merged"
-    ran = cell(f"{of.runs} run{'s' * (of.runs != 1)}, {of.done} done{merged}, {of.iterations} iterations", "strong")
+    ran = cell(f"{some(of.runs, 'run')}, {of.done} done{merged}, {some(of.iterations, 'iteration')}", "strong")
     each: list[Cell] = []
     for words, amount in (("done run", of.per_done), ("merged run", of.per_merged), ("iteration", of.per_iteration)):
         if amount is not None:

@@ -4,6 +4,7 @@ from loopdeck.core.columns import TableRow, cell
 from loopdeck.core.durations import written
 from loopdeck.core.estimate import told
 from loopdeck.core.intent import Facts, Wish
+from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec, Problem
 from loopdeck.deck.answer import Fact, Tone
 from loopdeck.deck.making import Made
@@ -35,7 +36,7 @@ def grades(check: CheckSpec) -> str:
             return f"{', '.join(schema.files)} hold to {schema.schema}"
         case CheckSpec(scope=scope) if scope is not None:
             only = f"changes only in {', '.join(scope.paths)}" if scope.paths else ""
-            size = [f"{scope.max_files} files"] * bool(scope.max_files) + [f"{scope.max_lines} lines"] * bool(scope.max_lines)
+            size = [some(most, what) for most, what in ((scope.max_files, "file"), (scope.max_lines, "line")) if most]
             return only or f"changes at most {' and '.join(size)}"
         case CheckSpec(human=True):
             return "a person gives the verdict, when the others pass"
@@ -83,7 +84,7 @@ def _stops(draft: Draft) -> list[Fact]:
         Fact("iterations", f"after {ends.max_iterations}, keeping the best result", "plain" if ends.max_iterations else "bad"),
     ]
     if ends.no_progress:
-        facts.append(Fact("no progress", f"after {ends.no_progress} iterations in which nothing gets better"))
+        facts.append(Fact("no progress", f"after {some(ends.no_progress or 0, 'iteration')} in which nothing gets better"))
     else:
         facts.append(Fact("no progress", "never for that reason: the detectors are off", "warn"))
     if ends.max_wall_s:

@@ -4,8 +4,9 @@ What failed comes first: whoever opens a run wants to know what is wrong before 
 """
 
 from loopdeck.core.findings import Finding, Verdict
+from loopdeck.core.plural import some
 from loopdeck.core.shares import checker_share, cost_of, hit_share
-from loopdeck.deck.answer import Fact, Tone, signal_line, some
+from loopdeck.deck.answer import Fact, Tone, signal_line
 from loopdeck.deck.board import age, count
 from loopdeck.deck.compare import Comparison, Figure
 from loopdeck.deck.differences import Differences

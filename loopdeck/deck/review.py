@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from loopdeck.core.gatedpaths import flagged, folded, gated, protected_by
+from loopdeck.core.plural import some
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.unread import Cargo, Unread
 from loopdeck.errors import StoreError, UsageError
@@ -169,7 +170,7 @@ def file_diff(deck: Deck, cargo: Cargo, one: Changed) -> FileDiff:
     if one.binary:
         return FileDiff(one.path, note=f"a binary file: look at it with `{shorter} --stat`")
     if one.lines > MOST_LINES:
-        return FileDiff(one.path, note=f"{one.lines:,} lines are too many to show here: `{shorter}`")
+        return FileDiff(one.path, note=f"{some(one.lines, 'line')} are too many to show here: `{shorter}`")
     patch = diffs.patch(deck.repo, cargo.base, cargo.tip, limit_bytes=MOST_BYTES, path=one.path)
     lines = tuple(parsed(patch.text))
     hunks = tuple(at for at, line in enumerate(lines) if line.sign == "@")

@@ -19,6 +19,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from loopdeck.core.plural import some
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import StoreError, UsageError, WorkspaceError
 from loopdeck.git import diff, refs
@@ -253,8 +254,9 @@ def refuse_above_cap(deck: Deck) -> None:
     debt, most = Unread(deck).look(), cap(deck)
     if debt.lines > most:
         first = debt.owed[0].run
+        much = some(debt.lines, "line that loops shipped is", "lines that loops shipped are")
         raise UsageError(
-            f"{debt.lines:,} lines that loops shipped are unread, more than the {most:,} of max_unread_lines: merging waits",
+            f"{much} unread, more than the {most:,} of max_unread_lines: merging waits",
             where=str(deck.root),
             remedy=f"`loopdeck read` lists them; look at one with `loopdeck diff {first}`, then mark it with `loopdeck read {first}`.",
         )

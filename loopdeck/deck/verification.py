@@ -6,6 +6,7 @@ chain is told: kept elsewhere, it proves the whole record later.
 
 from msgspec import Struct
 
+from loopdeck.core.plural import some
 from loopdeck.errors import LoopdeckError
 from loopdeck.store.blobs import Blobs
 from loopdeck.store.folded import load_run
@@ -37,7 +38,7 @@ def _log(part: str, file: str, found: Verification) -> Looked:
     damage = found.damage
     wrong = f"{file}:{damage.line}: {damage.what}" if damage else ""
     note = f"{found.torn} bytes of an unfinished line at the end, as a kill leaves them" if found.torn else ""
-    return Looked(part, f"{found.lines} lines", wrong, found.head, note)
+    return Looked(part, f"{some(found.lines, 'line')}", wrong, found.head, note)
 
 
 def _blobs(paths: RunPaths) -> Looked:
@@ -49,7 +50,7 @@ def _blobs(paths: RunPaths) -> Looked:
             blobs.get(name)
         except LoopdeckError as error:
             wrong.append(f"blobs/{name[:16]}: {error.what}")
-    return Looked("blobs", f"{len(names)} files", "; ".join(wrong[:5]) + (f"; {len(wrong) - 5} more" if len(wrong) > 5 else ""))
+    return Looked("blobs", f"{some(len(names), 'file')}", "; ".join(wrong[:5]) + (f"; {len(wrong) - 5} more" if len(wrong) > 5 else ""))
 
 
 def _spec(paths: RunPaths) -> Looked:

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from loopdeck.core.budget import taken_cost, taken_tokens
 from loopdeck.core.findings import Verdict
+from loopdeck.core.plural import some
 from loopdeck.core.run import Iteration, Run
 from loopdeck.core.shares import checker_share, hit_share, last_progress, since_progress
-from loopdeck.deck.answer import Fact, Lines, Tone, ago, answer, signal_line, some
+from loopdeck.deck.answer import Fact, Lines, Tone, ago, answer, signal_line
 from loopdeck.deck.board import age, count, money
 from loopdeck.deck.passes import History, Pass, Wait
 from loopdeck.deck.view import RunView
@@ -116,7 +117,7 @@ def _streak(run: Run) -> int:
 
 def _streaked(run: Run) -> str:
     most = run.settings.no_progress
-    return f"{_streak(run)} of {most} iterations in a row" if most else "the detectors are off"
+    return f"{_streak(run)} of {some(most, 'iteration')} in a row" if most else "the detectors are off"
 
 
 def _limit_line(limit: Limit, run: Run) -> Fact:

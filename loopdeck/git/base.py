@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from loopdeck.core.plural import some
 from loopdeck.errors import UsageError
 from loopdeck.git import status
 from loopdeck.git.repository import Repository
@@ -63,7 +64,7 @@ def _about_checkout(seen: status.Status, ref: str, commit: str) -> Iterable[str]
     if seen.entries:
         names = [entry.path for entry in seen.entries]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        files = "1 uncommitted file" if len(names) == 1 else f"{len(names)} uncommitted files"
+        files = some(len(names), "uncommitted file")
         yield f"the run starts from {ref} ({commit[:12]}) and does not see {files} of your checkout: {', '.join(names[:_NAMED])}{more}"
 
 

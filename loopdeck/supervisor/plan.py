@@ -16,6 +16,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from loopdeck.core.plural import some
 from loopdeck.core.rescue import Tries
 
 Standing = Literal["ended", "live", "hung", "starting", "leaving", "unfrozen", "queued", "dead"]
@@ -260,9 +261,9 @@ class _Room:
         if self._draining:
             return "the supervisor is leaving"
         if self._all >= self._bounds.max_runs:
-            return f"{self._all} runs have a runner, and {self._bounds.max_runs} may"
+            return f"{some(self._all, 'run has', 'runs have')} a runner, and {self._bounds.max_runs} may"
         if most is not None and self._agents.get(run.agent, 0) >= most:
-            return f"{most} runs of {run.agent} have a runner, and no more may"
+            return f"{some(most, 'run')} of {run.agent} {'has' if most == 1 else 'have'} a runner, and no more may"
         if self._starting >= self._bounds.at_once:
             return f"{self._starting} runners are being started"
         # With nobody at work nobody will free any: waiting would be for ever.

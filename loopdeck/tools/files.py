@@ -3,6 +3,7 @@
 from typing import IO
 
 from loopdeck.core.gate import REPORT
+from loopdeck.core.plural import some
 from loopdeck.tools import memory, within
 from loopdeck.tools.arguments import EditFile, ReadFile, WriteFile
 from loopdeck.tools.port import ToolContext, ToolFailed, ToolOutcome
@@ -46,7 +47,7 @@ def _numbered(file: IO[bytes], given: ReadFile) -> str:
         if file.tell() >= _MOST_SCANNED:
             break
     if not shown:
-        raise ToolFailed(f"{given.path!r} has {number} lines; there is none from {given.offset} on.")
+        raise ToolFailed(f"{given.path!r} has {some(number, 'line')}; there is none from {given.offset} on.")
     end = given.offset + len(shown) - 1
     whole = given.offset == 1 and end == number
     rest = "" if whole else f"\n[lines {given.offset} to {end} of {_count(file, number)}{_go_on(end, number)}]"
@@ -72,7 +73,7 @@ def write_file(given: WriteFile, context: ToolContext) -> ToolOutcome:
     content = given.content.encode()
     new = within.replace(context.worktree, given.path, content)
     lines = content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
-    return ToolOutcome(f"{'Created' if new else 'Wrote'} {given.path}: {lines} lines, {len(content)} bytes.")
+    return ToolOutcome(f"{'Created' if new else 'Wrote'} {given.path}: {some(lines, 'line')}, {some(len(content), 'byte')}.")
 
 
 def edit_file(given: EditFile, context: ToolContext) -> ToolOutcome:

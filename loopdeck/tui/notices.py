@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from loopdeck.core.plural import some
 from loopdeck.core.text import clean_line
 from loopdeck.deck.board import mark
 from loopdeck.deck.snapshot import LoopRow, Snapshot
@@ -123,7 +124,7 @@ class Ringer:
         told = [one for one in rings if said[one.deck].desktop]
         if not told:
             return
-        words = told[0].words if len(told) == 1 else f"{len(told)} loops need you: {', '.join(one.loop for one in told)}"
+        words = told[0].words if len(told) == 1 else f"{some(len(told), 'loop')} need you: {', '.join(one.loop for one in told)}"
         by = way(self._environ)
         if by == "notify-send":
             self._room.do(lambda: _send(words, self._environ))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from loopdeck.core.plural import some
 from loopdeck.core.text import clean_line
 from loopdeck.deck.errand import Outcome, errand
 from loopdeck.deck.pullrequest import Proposal, propose
@@ -145,16 +146,18 @@ def _refusal(plan: Outlook, unread: int, most: int) -> str:
     if plan.refusal:
         return f"can't be merged: {plan.refusal}"
     if unread > most:
-        return f"can't be merged yet: {unread:,} lines are unread, more than the {most:,} of max_unread_lines; read some (r) first"
+        much = some(unread, "line is", "lines are")
+        return f"can't be merged yet: {much} unread, more than the {most:,} of max_unread_lines; read some (r) first"
     return ""
 
 
 def _merge_question(row: LoopRow, work: Review, plan: Outlook) -> str:
     left = work.unread
     lines = sum(one.lines for one in left)
-    unread = f"Not read yet: {len(left)} of its files, {lines:,} lines." if left else "You have marked all of it as read."
+    unread = f"Not read yet: {len(left)} of its files, {some(lines, 'line')}." if left else "You have marked all of it as read."
+    change = f"{some(plan.files, 'file')} +{plan.added} -{plan.removed}"
     return (
-        f"Merge {row.loop} {row.run} into {plan.into}? {plan.files} files +{plan.added} -{plan.removed}, no conflicts.\n{unread}\n"
+        f"Merge {row.loop} {row.run} into {plan.into}? {change}, no conflicts.\n{unread}\n"
         f"Its checks run first, on the merged files; only if they pass is {plan.into} changed, by one merge commit."
     )
 
@@ -163,9 +166,9 @@ def _proposal_question(wanted: Proposal) -> str:
     lines = wanted.body.splitlines()
     # The buttons must be on the screen too, however small that is.
     text = "\n".join(f"  {clean_line(line, _COLUMNS)}" for line in [line for line in lines if line.strip()][:_SHOWN])
-    more = f"\n  … and {len(lines) - _SHOWN} lines more, its whole report" if len(lines) > _SHOWN else ""
+    more = f"\n  … and {some(len(lines) - _SHOWN, 'line')} more, its whole report" if len(lines) > _SHOWN else ""
     return (
-        f"This leaves your machine:\nbranch {wanted.branch}: {wanted.files} files +{wanted.added} -{wanted.removed}\n"
+        f"This leaves your machine:\nbranch {wanted.branch}: {some(wanted.files, 'file')} +{wanted.added} -{wanted.removed}\n"
         f"to {wanted.remote.name} {wanted.remote.shown}\ninto {wanted.into or 'its default branch'}\n"
         f"title {wanted.title}\n\n{text}{more}"
     )

@@ -118,7 +118,7 @@ def test_a_person_sees_it_all_and_answers(door, answer, code):
         os.close(theirs)
     out = done.stdout.decode()
     assert done.returncode == code, done.stderr
-    for shown in (door.entry("fixer")["branch"], "1 files +1 -0", "remote.git", "into    main", "Look at this", "[y/N]"):
+    for shown in (door.entry("fixer")["branch"], "1 file +1 -0", "remote.git", "into    main", "Look at this", "[y/N]"):
         assert shown in out
     assert harm_in(out) == ""
     assert bool(pushed(door)) is bool(asked(door)) is (code == 0)

@@ -113,7 +113,7 @@ def test_no_progress_names_its_detector_and_evidence():
         story.round(failing("a"), digest=f"w{number}")
     end = ending(story)
     assert (end.reason, end.detector) == ("no_progress", "same_findings")
-    assert end.why == "the same 1 findings and score 0.00 x3"
+    assert end.why == "the same 1 finding and score 0.00 x3"
 
 
 def test_detectors_that_are_off_end_nothing():

@@ -174,7 +174,7 @@ def test_a_persons_words_and_grave_words_of_detectors_are_told_once():
     story.reply().made().judged(verdict("tests", "failed", "a")).tell(ev.Nudged("look at span()", "anna")).finished().iteration()
     text = told(story)
     assert "- The operator says: look at span()" in text
-    assert "- No progress (same_findings): the same 1 findings and score 0.00 x2." in text
+    assert "- No progress (same_findings): the same 1 finding and score 0.00 x2." in text
     assert "plateau" not in text, "a note is for the operator"
     story.round(verdict("tests", "failed", "b"))
     assert "look at span()" not in told(story.iteration())
@@ -188,7 +188,7 @@ def test_earlier_iterations_are_remembered_in_a_line_each_but_not_for_ever():
     parts = {part.name: part.text for part in instruction(story.iteration().run, story.spec, "S", final=False)}
     lines = parts["memory"].splitlines()[1:]
     assert len(lines) == 10
-    assert lines[-1] == "- 14: 2 files, +13 -1; score 0.00, 0/1 checks passed; 1 findings"
+    assert lines[-1] == "- 14: 2 files, +13 -1; score 0.00, 0/1 checks passed; 1 finding"
 
 
 def test_what_started_the_run_is_data():
@@ -269,7 +269,7 @@ Evidence:
 ```
 
 # Earlier iterations of this run
-- 1: 1 files, +3 -2; score 0.00, 0/1 checks passed; 1 findings
+- 1: 1 file, +3 -2; score 0.00, 0/1 checks passed; 1 finding
 
 # Note
 - The operator says: span() is inclusive"""

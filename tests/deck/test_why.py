@@ -73,9 +73,9 @@ def stuck() -> Story:
     story = begun()
     for _ in range(3):
         story.iteration().reply().made().judged(verdict("tests", "failed", "a"), verdict("lint"))
-        said = (Signal("same_findings", 3, "stop", "the same 1 findings and score 0.50 x3"), Signal("plateau", 2, "nudge", "flat"))
+        said = (Signal("same_findings", 3, "stop", "the same 1 finding and score 0.50 x3"), Signal("plateau", 2, "nudge", "flat"))
         story.tell(ev.IterationFinished(story.run.iteration, 0.5, False, "t" * 64, said))
-    return story.tell(ev.RunEnded("no_progress", "the same 1 findings", detector="same_findings", best=3))
+    return story.tell(ev.RunEnded("no_progress", "the same 1 finding", detector="same_findings", best=3))
 
 
 CASES: dict[str, tuple[RunView, tuple[str, ...]]] = {

@@ -289,7 +289,7 @@ def stuck(works, checks=NEVER, **end):
 RANDOM = [{"name": "odd", "run": 'echo "not so because of $(tr -dc a-z < /dev/urandom | head -c 12)"; false'}]
 PATTERNS = {
     "no_change": (stuck([turn("n", LOOK)] * 4, RANDOM), r"nothing changed in 3 iterations in a row"),
-    "same_findings": (stuck([turn("w", write(f"{n}.txt", "x")) for n in range(6)]), r"the same 1 findings and score 0\.00 x3"),
+    "same_findings": (stuck([turn("w", write(f"{n}.txt", "x")) for n in range(6)]), r"the same 1 finding and score 0\.00 x3"),
     "same_work": (
         stuck([turn("w", write("a.txt", "AB"[n % 2])) for n in range(9)], RANDOM),
         r"work [0-9a-f]{12} has been here before, x3",
@@ -339,7 +339,7 @@ def test_before_it_is_stopped_the_maker_is_told(front):
     door: Seat = front(stuck([turn("w", write(f"{n}.txt", "x")) for n in range(6)]))
     door.ended("stuck", 12)
     told = [json.dumps(door.prompts("stuck", number)) for number in (1, 2, 3)]
-    assert ["same 1 findings" in one for one in told] == [False, False, True]
+    assert ["same 1 finding" in one for one in told] == [False, False, True]
 
 
 @pytest.mark.req("S2-092")

@@ -176,7 +176,7 @@ BUSY = [run(key=f"b{number}", lease=HELD, adopted=3) for number in range(4)]
     ("runs", "more", "why"),
     [
         (BUSY, {}, "4 runs have a runner"),
-        (BUSY[:1], {"bounds": structs.replace(BOUNDS, per_agent={"scripted": 1})}, "1 runs of scripted"),
+        (BUSY[:1], {"bounds": structs.replace(BOUNDS, per_agent={"scripted": 1})}, "1 run of scripted has"),
         (BUSY[:1], {"bounds": structs.replace(BOUNDS, memory_floor=GB), "memory": GB - 1}, "memory is short"),
         ([run(key="s", starting=True)], {"bounds": structs.replace(BOUNDS, at_once=1)}, "1 runners are being started"),
         ([], {"draining": True}, "leaving"),

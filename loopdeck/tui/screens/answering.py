@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from loopdeck.core.columns import cell
+from loopdeck.core.plural import some
 from loopdeck.core.run import Approval
 from loopdeck.core.text import clean_line
 from loopdeck.deck.approving import Guard
@@ -113,7 +114,7 @@ class Sure(ModalScreen[str | None]):
         if self._danger and self._guard.armed(self._now()):
             keys = "now Y approves it"
         other = f"   d: {self._other}" if self._other else ""
-        more = f"   {self._guard.unread} more lines: space" if self._guard.unread else ""
+        more = f"   {some(self._guard.unread, 'more line')}: space" if self._guard.unread else ""
         line = cell(f"not yet: {why}", "warn") if why else cell(f"{keys}{other}   escape: back{more}", "ask")
         self.query_one(Block).say(((line,),))
 

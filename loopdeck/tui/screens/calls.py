@@ -8,6 +8,7 @@ from textual.containers import Vertical
 
 from loopdeck import deciding
 from loopdeck.core.columns import Cell, Column, Rows, TableRow, cell
+from loopdeck.core.plural import some
 from loopdeck.deck.approving import Entry, Guard, Inbox, Outcome, Waiting, outcome_of
 from loopdeck.deck.attention import moment
 from loopdeck.deck.board import age
@@ -237,7 +238,7 @@ def _words(one: Entry | None, guard: Guard, now: float, why_not: str) -> tuple[C
     if guard.hidden:
         return (cell(" …", "dim"),)
     if guard.unread:
-        return (cell(f" ▼ {guard.unread} more lines, which `y` waits for: space", "ask"),)
+        return (cell(f" ▼ {some(guard.unread, 'more line')}, which `y` waits for: space", "ask"),)
     if one.waiting.approval.tier != "dangerous":
         return (cell(" all of it has been on the screen", "dim"),)
     return (cell(" !! Y now approves it" if guard.armed(now) else " !! dangerous: y, and then Y", "bad"),)

@@ -7,6 +7,7 @@ cursor stays on its loop.
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from loopdeck.core.plural import some
 from loopdeck.deck.board import COLUMNS
 from loopdeck.deck.boardrows import BoardRows
 from loopdeck.deck.finding import Order, fits, named
@@ -62,8 +63,8 @@ class DeckScreen(Hand, RoomScreen):
         names = tuple(deck.name for deck in snapshot.decks)
         self._rows = BoardRows([rows[key] for key in self._order.of(tuple(rows), now)], now, names, self._rows)
         self.table.fill(self._rows, empty=_NONE_FITS if self._wanted else _EMPTY)
-        some = f"/{self._wanted}: {len(rows)} of {len(snapshot.rows)} loops; esc shows all"
-        self.query_one("#filtered", Banner).say(some if self._wanted else "")
+        told = f"/{self._wanted}: {len(rows)} of {some(len(snapshot.rows), 'loop')}; esc shows all"
+        self.query_one("#filtered", Banner).say(told if self._wanted else "")
         troubles = [words for deck in snapshot.decks for words in deck.trouble]
         self.query_one("#trouble", Banner).say("! " + "; ".join(troubles) if troubles else "")
         if self.room.lead is not None:

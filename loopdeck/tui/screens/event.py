@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from loopdeck.core.plural import some
 from loopdeck.core.text import Shown, clean
 from loopdeck.deck.snapshot import LoopRow
 from loopdeck.deck.traceboard import word
@@ -107,7 +108,9 @@ class EventScreen(RoomScreen):
         if which < len(texts):
             text = clean(texts[which].text[:_COPIED], max_line=_COPIED)
             self.app.copy_to_clipboard(text)
-            self.room.tell(f"{texts[which].title}: {len(text):,} characters were handed to the terminal's clipboard.")
+            self.room.tell(
+                f"{texts[which].title}: {some(len(text), 'character was', 'characters were')} handed to the terminal's clipboard."
+            )
 
     def _by(self, step: "Callable[[TraceKeys], None]") -> None:
         trace = self._trace

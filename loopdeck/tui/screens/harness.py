@@ -3,6 +3,7 @@
 from textual.app import ComposeResult
 
 from loopdeck.core.columns import Cell, Column, Rows, TableRow, cell
+from loopdeck.core.plural import some
 from loopdeck.deck.answer import Fact
 from loopdeck.deck.harness import Component, Inventory, LoopHarness, inventory
 from loopdeck.deck.why import Section
@@ -47,7 +48,7 @@ class HarnessScreen(RoomScreen):
         """How many there are."""
         parts = [one for found in self._found for one in found.components]
         files = len({one.path for one in parts})
-        return f"harness  {len(parts)} components in {files} files" if parts else "harness"
+        return f"harness  {some(len(parts), 'component')} in {some(files, 'file')}" if parts else "harness"
 
     def on_mount(self) -> None:
         """All files are read, beside the room."""

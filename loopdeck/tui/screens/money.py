@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from loopdeck.agents import prices
 from loopdeck.core.columns import Rows
+from loopdeck.core.plural import some
 from loopdeck.deck.money import Books, Ledger
 from loopdeck.deck.moneyboard import RECEIPTS, SUMS, TOTAL, VIEWS, Spent, receipt_rows, spent, sum_rows, sums, words
 from loopdeck.deck.snapshot import LoopRow, Snapshot
@@ -54,7 +55,7 @@ class MoneyScreen(RoomScreen):
     def title_words(self) -> str:
         """What is seen."""
         trouble = sum(len(one.trouble) for one in self._ledgers)
-        return f"money by {VIEWS[self._view]}" + (f"  ! {trouble} journals can't be read" if trouble else "")
+        return f"money by {VIEWS[self._view]}" + (f"  ! {some(trouble, 'journal')} can't be read" if trouble else "")
 
     def on_mount(self) -> None:
         """Begin to read."""

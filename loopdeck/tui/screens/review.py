@@ -9,6 +9,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from loopdeck.core.columns import Cell, Column, Rows, TableRow, cell
+from loopdeck.core.plural import some
 from loopdeck.core.text import Shown
 from loopdeck.deck.pullrequest import has_gh
 from loopdeck.deck.review import Changed, FileDiff, Review, file_diff
@@ -73,12 +74,12 @@ class ReviewScreen(Reviewing, Paging, RoomScreen):
             return f"review {row.loop} {row.run}   {self._said}"
         added, removed = sum(one.added for one in work.files), sum(one.removed for one in work.files)
         left = sum(one.lines for one in work.unread)
-        unread = f"{left:,} lines in {len(work.unread)} files unread" if work.unread else "all read"
+        unread = f"{some(left, 'line')} in {some(len(work.unread), 'file')} unread" if work.unread else "all read"
         merged = "   merged" if work.merged else ""
         if self.size.width < _WIDE:
-            return f"review {row.loop}{merged}   {len(work.files)} files   {unread}"
+            return f"review {row.loop}{merged}   {some(len(work.files), 'file')}   {unread}"
         moved = "   the branch has moved since it ended" if work.moved else ""
-        return f"review {row.loop} {row.run}   {len(work.files)} files +{added} -{removed}   {unread}{merged}{moved}"
+        return f"review {row.loop} {row.run}   {some(len(work.files), 'file')} +{added} -{removed}   {unread}{merged}{moved}"
 
     def on_mount(self) -> None:
         """Begin to read."""

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from loopdeck.core.plural import some
 from loopdeck.core.text import clean_line
 from loopdeck.deck.board import age, money
 from loopdeck.deck.glance import glance
@@ -64,7 +65,6 @@ def _head(row: LoopRow, now: float) -> str:
         lines.append(clean_line(row.why, 3 * _WIDE))
     if row.run:
         since = f"last event {age(now - row.last_at)} ago" if row.last_at else "nothing yet"
-        lines.append(
-            f"{since}; {money(row.cost)} spent, {money(row.since_progress)} since it last got better; {row.open_findings} findings"
-        )
+        spent = f"{money(row.cost)} spent, {money(row.since_progress)} since it last got better"
+        lines.append(f"{since}; {spent}; {some(row.open_findings, 'open finding')}")
     return "\n".join(lines)

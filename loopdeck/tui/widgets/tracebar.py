@@ -7,6 +7,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from loopdeck.core.columns import Cell, cell
+from loopdeck.core.plural import some
 from loopdeck.deck.traceboard import word
 from loopdeck.deck.tracing import Tracing
 from loopdeck.tui.widgets.painted import PAINTS, Painted
@@ -57,6 +58,6 @@ def told(tracing: Tracing, at: int) -> Iterator[Cell]:
     if search is not None:
         yield cell(' · "', "dim")
         yield cell(search.text, "ask")
-        yield cell(f'" {search.count():,} hits', "dim")
+        yield cell(f'" {some(search.count(), "hit")}', "dim")
     if task := tracing.task():
         yield cell(f" · {_DOING[task]} {tracing.progress():.0%}", "info")
