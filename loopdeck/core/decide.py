@@ -9,7 +9,7 @@ from loopdeck.core.budget import spent_out
 from loopdeck.core.findings import SEVERITIES, Severity, Verdict, at_least
 from loopdeck.core.plural import some
 from loopdeck.core.run import Call, Iteration, Run
-from loopdeck.core.spec import CheckSpec, LoopSpec
+from loopdeck.core.spec import OUTSIDE, CheckSpec, LoopSpec
 from loopdeck.core.steps import Step
 
 MAX_FAILURES = 5
@@ -57,6 +57,11 @@ def _in_maker(run: Run, spec: LoopSpec) -> Step:
         return steps.FinishMaker("budget")
     if run.maker_end == "refused":
         return steps.FinishMaker("refused")
+    return _in_agent(run, spec) if spec.maker.agent in OUTSIDE else _in_model(run, spec, limit)
+
+
+def _in_model(run: Run, spec: LoopSpec, limit: str) -> Step:
+    """The maker's part in our own hands: call after call."""
     for call in run.calls:
         step = _for_call(run, call)
         if step is not None:
@@ -72,6 +77,24 @@ def _in_maker(run: Run, spec: LoopSpec) -> Step:
     if run.no_room or limit:
         return steps.FinishMaker("budget")
     return _next_call(run)
+
+
+def _in_agent(run: Run, spec: LoopSpec) -> Step:
+    """The maker's part in the hands of an agent with a loop of its own: turn after turn, until one is its last."""
+    for call in run.calls:
+        if call.status == "denied":
+            return steps.RefuseCall(call.id, call.why or "the operator denied it", "operator")
+    if run.replied:
+        return steps.FinishMaker("ended")
+    match run.agent_end:
+        case "max_turns" | "tool_calls" | "repeating" | "budget" as how:
+            return steps.FinishMaker(how)
+    if run.turns >= spec.maker.max_turns:
+        return steps.FinishMaker("max_turns")
+    if run.no_room or spent_out(run):
+        return steps.FinishMaker("budget")
+    step = _next_call(run)
+    return steps.RunAgent() if isinstance(step, steps.CallModel) else step
 
 
 def _next_call(run: Run) -> Step:

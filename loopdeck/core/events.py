@@ -7,6 +7,7 @@ Money is in picodollars, `None` where a price is not known; every `at` and `unti
 
 from typing import Literal
 
+from loopdeck.core.agentevents import AgentSessionNamed, AgentTurnFinished, AgentTurnStarted, ToolCallAsked
 from loopdeck.core.conversation import FailureKind, Stop
 from loopdeck.core.findings import Finding, Problem, Severity, Verdict
 from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier, Walls
@@ -358,6 +359,10 @@ Event = (
     | LimitReached
     | WaitStarted
     | WaitEnded
+    | AgentTurnStarted
+    | AgentSessionNamed
+    | AgentTurnFinished
+    | ToolCallAsked
     | ToolCallGranted
     | ToolCallRefused
     | ToolCallFinished

@@ -5,24 +5,15 @@ or from a checkpoint; nothing but the event and its envelope (time, active clock
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from loopdeck.core import events as ev
-from loopdeck.core import lifecycle
+from loopdeck.core import foldagent, foldperson, lifecycle
 from loopdeck.core.charge import charge, charge_unsettled
 from loopdeck.core.conversation import PATIENT, RETRYABLE
 from loopdeck.core.happening import Commanded
-from loopdeck.core.run import Approval, Call, Iteration, Reservation, Retry, Run, Wait
+from loopdeck.core.run import Call, Iteration, Reservation, Retry, Run, Wait
+from loopdeck.core.stamp import Stamp as Stamp
 from loopdeck.core.unknown import Unknown
-from loopdeck.errors import Bug
-
-
-class Stamp(NamedTuple):
-    """An event's envelope, as far as the fold reads it: UTC time, active seconds of the run, epoch of the writer."""
-
-    at: str
-    clock: float
-    epoch: int
 
 
 def apply(run: Run, event: ev.AnyEvent, stamp: Stamp) -> Run:
@@ -37,17 +28,9 @@ def apply(run: Run, event: ev.AnyEvent, stamp: Stamp) -> Run:
     run.last_at = stamp.at
     run.clock = stamp.clock
     if isinstance(event, Commanded) and event.command:
-        _touched(run, event.command)
+        foldperson.touched(run, event.command)
     _RULES[type(event)](run, event, stamp)
     return run
-
-
-def _touched(run: Run, command: str) -> None:
-    """A command had an effect, which may show in several events."""
-    if command not in run.commands and command not in run.refused:
-        run.touches += 1
-        run.alone, run.touched = max(run.alone, run.clock - run.touched), run.clock
-    run.commands.add(command)
 
 
 def fold(entries: Iterable[tuple[ev.AnyEvent, Stamp]], run: Run | None = None) -> Run:
@@ -117,6 +100,7 @@ def _iteration_started(run: Run, event: ev.IterationStarted, stamp: Stamp) -> No
     run.replied = run.committed = False
     run.maker_end = None
     run.fatal = run.retry = None
+    run.conversation = run.agent_end = ""
     run.state_settled = ""
     run.given = {}
     run.told, run.nudges = run.nudges, []
@@ -185,7 +169,7 @@ def _waited(run: Run, event: ev.WaitEnded, stamp: Stamp) -> None:
 
 
 def _granted(run: Run, event: ev.ToolCallGranted, stamp: Stamp) -> None:
-    call = _call(run, event.call)
+    call = run.call(event.call)
     call.status, call.life = "granted", run.life
     for spend in (run.spend, run.iterations[-1].spend):
         spend.tool_calls += 1
@@ -193,29 +177,22 @@ def _granted(run: Run, event: ev.ToolCallGranted, stamp: Stamp) -> None:
 
 
 def _refused(run: Run, event: ev.ToolCallRefused, stamp: Stamp) -> None:
-    call = _call(run, event.call)
+    call = run.call(event.call)
     call.status, call.why, call.problem = "refused", event.why, event.problem
     run.malformed = run.malformed + 1 if event.problem == "malformed_output" else 0
     run.signatures.append(f"{event.tool} refused: {event.why}")
 
 
 def _finished(run: Run, event: ev.ToolCallFinished, stamp: Stamp) -> None:
-    call = _call(run, event.call)
+    call = run.call(event.call)
     call.status, call.problem = "finished", event.problem
     run.signatures.append(event.signature)
     run.malformed = run.malformed + 1 if event.problem == "malformed_output" else 0
 
 
 def _lost(run: Run, event: ev.ToolCallLost, stamp: Stamp) -> None:
-    _call(run, event.call).status = "lost"
+    run.call(event.call).status = "lost"
     run.notices.append(f"iteration {run.iteration}: the outcome of {event.tool} ({event.call}) is not known")
-
-
-def _call(run: Run, call_id: str) -> Call:
-    for call in run.calls:
-        if call.id == call_id:
-            return call
-    raise Bug(f"the maker's newest reply asks for no call {call_id}")
 
 
 def _maker_finished(run: Run, event: ev.MakerFinished, stamp: Stamp) -> None:
@@ -260,108 +237,9 @@ def _iteration_finished(run: Run, event: ev.IterationFinished, stamp: Stamp) -> 
     now.seconds = stamp.clock - now.clock_start
 
 
-# Waiting for a person
-
-
-def _approval(run: Run, event: ev.ApprovalRequested, stamp: Stamp) -> None:
-    call = _call(run, event.call)
-    call.status, call.approval = "waiting", event.approval
-    run.approvals[event.approval] = Approval(
-        event.approval, event.call, event.tool, event.summary, event.arguments, event.cwd, event.rule, event.tier,
-        event.digest, stamp.at, event.reason, event.expires, walls=event.walls,
-    )  # fmt: skip
-    run.asking, run.asking_for = "approval", event.approval
-
-
-def _decided(run: Run, event: ev.ApprovalDecided, stamp: Stamp) -> None:
-    _answers(run, "approval", event.approval)
-    approval = run.approvals[event.approval]
-    approval.decided, approval.approved = True, event.approved
-    approval.by, approval.why = event.by, event.why
-    call = _call(run, approval.call)
-    call.status = "approved" if event.approved else "denied"
-    call.why, call.arguments = event.why, event.arguments
-    if event.always and event.approved:
-        run.rules = (*run.rules, event.always)
-
-
-def _answers(run: Run, asking: str, which: str) -> None:
-    """What was asked is answered. Raises Bug for an answer to something else, which would leave the question hanging."""
-    if (run.asking, run.asking_for) != (asking, which):
-        raise Bug(f"{asking} {which} is answered, but what is asked for is {run.asking} {run.asking_for}")
-    run.asking = run.asking_for = ""
-
-
-def _verdict_asked(run: Run, event: ev.VerdictAsked, stamp: Stamp) -> None:
-    run.asking, run.asking_for = "verdict", event.check
-
-
-def _verdict_given(run: Run, event: ev.VerdictGiven, stamp: Stamp) -> None:
-    _answers(run, "verdict", event.check)
-    run.given[event.check] = (event.passed, event.by, event.why)
-
-
-def _clashed(run: Run, event: ev.StateClashed, stamp: Stamp) -> None:
-    run.asking, run.asking_for = "state", event.theirs
-
-
-def _state_settled(run: Run, event: ev.StateSettled, stamp: Stamp) -> None:
-    _answers(run, "state", run.asking_for)
-    run.state_settled = event.state_hash
-
-
-# The operator's hand
-
-
-def _taken(run: Run, event: ev.CommandTaken, stamp: Stamp) -> None:
-    if event.refused:
-        run.refused[event.command] = event.refused
-    _touched(run, event.command)
-
-
-def _pause_asked(run: Run, event: ev.PauseAsked, stamp: Stamp) -> None:
-    if run.status != "paused":
-        run.pause_wanted, run.pause_now = event.by or "somebody", event.now
-
-
-def _paused(run: Run, event: ev.RunPaused, stamp: Stamp) -> None:
-    run.wait, run.stalled = None, event.why
-
-
-def _resumed(run: Run, event: ev.RunResumed, stamp: Stamp) -> None:
-    # A pause that is over says nothing of the hold that was asked for beside it.
-    if run.pause_wanted or run.stalled:
-        run.pause_wanted = run.stalled = ""
-    else:
-        run.hold = ""
-
-
-def _held(run: Run, event: ev.HoldSet, stamp: Stamp) -> None:
-    run.hold = event.by or "somebody"
-
-
-def _nudged(run: Run, event: ev.Nudged, stamp: Stamp) -> None:
-    run.nudges.append(event.text)
-
-
-def _setting(run: Run, event: ev.SettingChanged, stamp: Stamp) -> None:
-    if event.settings.max_tool_calls != run.settings.max_tool_calls:
-        run.over_calls = 0
-    run.settings = event.settings
-    run.no_room = ""
-
-
-def _stop(run: Run, event: ev.StopAsked, stamp: Stamp) -> None:
-    run.stop = (event.by, event.why, event.now)
-    run.wait = None
-    run.asking = run.asking_for = run.stalled = ""
-
-
-def _notice(run: Run, event: ev.NoticeRaised, stamp: Stamp) -> None:
-    run.notices.append(event.text)
-
-
 _RULES: dict[type, Callable[..., None]] = {
+    **foldperson.RULES,
+    **foldagent.RULES,
     ev.RunQueued: _queued,
     ev.RunnerStarted: _runner,
     ev.RunStarted: _started,
@@ -382,19 +260,4 @@ _RULES: dict[type, Callable[..., None]] = {
     ev.CheckFinished: _checked,
     ev.CheckSkipped: _skipped,
     ev.IterationFinished: _iteration_finished,
-    ev.ApprovalRequested: _approval,
-    ev.ApprovalDecided: _decided,
-    ev.VerdictAsked: _verdict_asked,
-    ev.VerdictGiven: _verdict_given,
-    ev.StateClashed: _clashed,
-    ev.StateSettled: _state_settled,
-    ev.CommandTaken: _taken,
-    ev.PauseAsked: _pause_asked,
-    ev.RunPaused: _paused,
-    ev.RunResumed: _resumed,
-    ev.HoldSet: _held,
-    ev.Nudged: _nudged,
-    ev.SettingChanged: _setting,
-    ev.StopAsked: _stop,
-    ev.NoticeRaised: _notice,
 }

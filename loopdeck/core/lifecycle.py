@@ -22,6 +22,7 @@ An event the table does not allow is our bug where it is made, and damage where 
 
 from typing import Literal
 
+from loopdeck.core import agentevents as ae
 from loopdeck.core import events as ev
 from loopdeck.errors import Bug
 
@@ -38,7 +39,7 @@ _TELLING: tuple[type, ...] = (
 _WORK: tuple[type, ...] = (
     ev.WorkspacePrepared, ev.IterationStarted, ev.ModelCallReserved, ev.ModelCallSettled, ev.LimitReached, ev.ToolCallGranted,
     ev.ToolCallRefused, ev.ToolCallFinished, ev.ToolCallLost, ev.MakerFinished, ev.WorkCommitted, ev.CheckFinished,
-    ev.CheckSkipped, ev.IterationFinished,
+    ev.CheckSkipped, ev.IterationFinished, ae.AgentTurnStarted, ae.AgentSessionNamed, ae.AgentTurnFinished, ae.ToolCallAsked,
 )  # fmt: skip
 _FINISHING: tuple[type, ...] = (
     ev.ModelCallSettled,
@@ -47,10 +48,14 @@ _FINISHING: tuple[type, ...] = (
     ev.CheckFinished,
     ev.WorkCommitted,
     ev.IterationFinished,
+    ae.AgentTurnFinished,
 )
 
 _CAUGHT: tuple[type, ...] = (ev.ToolCallFinished, ev.ToolCallLost, ev.CheckFinished)
 """What may come to its end in the very moment in which the commands of a run are stopped."""
+
+_OF_AN_AGENT: tuple[type, ...] = (ev.ToolCallFinished, ev.ToolCallLost, ae.AgentSessionNamed, ae.AgentTurnFinished)
+"""What an outside agent may still be heard of while it waits for a person, or stands still."""
 
 TABLE: dict[tuple[Status, type], Status] = {
     ("idle", ev.RunQueued): "queued",
@@ -59,6 +64,8 @@ TABLE: dict[tuple[Status, type], Status] = {
     **{("stopping", kind): "stopping" for kind in _FINISHING},
     # An outside agent's calls overlap with its questions and with a pause; what one of them cost is a fact at any time.
     **{(status, ev.ModelCallSettled): status for status in _STANDING},
+    **{("asking", kind): "asking" for kind in _OF_AN_AGENT},
+    **{("paused", kind): "paused" for kind in _OF_AN_AGENT},
     **{("paused", kind): "paused" for kind in _CAUGHT},
     **{(status, kind): status for status in _LIVE for kind in _TELLING},
     ("running", ev.WaitStarted): "waiting",

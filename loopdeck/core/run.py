@@ -9,6 +9,7 @@ from loopdeck.core.findings import Finding, Outcome, Problem, Severity, Verdict
 from loopdeck.core.happening import MakerEnd, Reason, Settings, Signal, Tier, Walls
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.usage import Certainty, Usage
+from loopdeck.errors import Bug
 
 CallStatus = Literal["asked", "waiting", "approved", "denied", "granted", "finished", "refused", "lost"]
 
@@ -126,6 +127,7 @@ class Run(Struct):
 
     `touches` counts the commands that had an effect on it, the last one at the active second `touched`; `alone` is the longest stretch
     between two of them in active seconds (the one that goes on is not in it). `stalled` is what stands in a paused run's way.
+    `conversation` is that of an outside agent in this iteration, `agent_end` how its last turn ended (empty: it goes on, or was cut).
     """
 
     loop: str = ""
@@ -170,6 +172,8 @@ class Run(Struct):
     answered: list[str] = []
     replied: bool = False
     session: str = ""
+    conversation: str = ""
+    agent_end: str = ""
     malformed: int = 0
     signatures: list[str] = []
     failures: int = 0
@@ -209,6 +213,13 @@ class Run(Struct):
     detector: str = ""
     ended_by: str = ""
     best: int = 0
+
+    def call(self, id_: str) -> Call:
+        """A call of the maker's newest turn. Raises Bug if there is none of that id."""
+        for call in self.calls:
+            if call.id == id_:
+                return call
+        raise Bug(f"the maker's newest turn asks for no call {id_}")
 
     @property
     def current(self) -> Iteration | None:

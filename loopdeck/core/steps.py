@@ -28,6 +28,10 @@ class CallModel(Struct, frozen=True):
     """Ask the maker's model for its next turn."""
 
 
+class RunAgent(Struct, frozen=True):
+    """Start the outside agent for its turn, or to go on with it."""
+
+
 class ReportLost(Struct, frozen=True):
     """Say that the outcome of this call is not known."""
 
@@ -147,7 +151,7 @@ class Nothing(Struct, frozen=True):
 
 
 Step = (
-    TakePlace | PrepareWorkspace | StartIteration | CallModel | ReportLost | WeighCall | GrantCall | RefuseCall | RunCall
+    TakePlace | PrepareWorkspace | StartIteration | CallModel | RunAgent | ReportLost | WeighCall | GrantCall | RefuseCall | RunCall
     | FinishMaker | CommitWork | ReportMaker | RunCheck | SkipCheck | AskVerdict | FinishIteration | WaitOut | BackOff | AwaitPerson
     | StandStill | EndRun | Nothing
 )  # fmt: skip

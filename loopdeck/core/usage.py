@@ -4,6 +4,7 @@ Money is counted in picodollars (1e-12 dollar), so that sums and comparisons wit
 only where a person or a JSON document reads them.
 """
 
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
@@ -70,4 +71,5 @@ def dollars(pico: int) -> float:
 
 def picodollars(amount: float) -> int:
     """Dollars from a loop file or a command as picodollars."""
-    return round(amount * PICO_PER_DOLLAR)
+    # By its digits: of the product in binary the last ones are lost from nine thousand dollars on.
+    return round(Decimal(repr(amount)) * PICO_PER_DOLLAR)

@@ -1,5 +1,6 @@
 """One event of every kind, as small as it can be; for tests that walk all kinds."""
 
+from loopdeck.core import agentevents as ae
 from loopdeck.core import events as ev
 from loopdeck.core.happening import CallAsked, Settings, Signal
 from loopdeck.core.usage import Usage
@@ -25,6 +26,10 @@ SAMPLES: dict[type, ev.Event] = {
         ev.ToolCallRefused("t1", "bash", "bash(rm)", "no"),
         ev.ToolCallFinished("t1", "bash", 0.1, None, "sig"),
         ev.ToolCallLost("t1", "bash"),
+        ae.AgentTurnStarted(1, "claude"),
+        ae.AgentSessionNamed("s1"),
+        ae.AgentTurnFinished("ended"),
+        ae.ToolCallAsked("t8", "bash"),
         ev.MakerFinished("ended"),
         ev.WorkCommitted("c" * 40, "d"),
         ev.CheckFinished(verdict("tests", "failed", "no")),

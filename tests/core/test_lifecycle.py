@@ -22,8 +22,10 @@ KINDS = list(SAMPLES)
 
 WORK = (
     "WorkspacePrepared IterationStarted ModelCallReserved ModelCallSettled LimitReached ToolCallGranted ToolCallRefused "
-    "ToolCallFinished ToolCallLost MakerFinished WorkCommitted CheckFinished CheckSkipped IterationFinished"
+    "ToolCallFinished ToolCallLost MakerFinished WorkCommitted CheckFinished CheckSkipped IterationFinished "
+    "AgentTurnStarted AgentSessionNamed AgentTurnFinished ToolCallAsked"
 )
+AGENT = "ToolCallFinished ToolCallLost AgentSessionNamed AgentTurnFinished"
 TELLING = "RunnerStarted CommandTaken HoldSet Nudged SettingChanged NoticeRaised PauseAsked"
 
 # For each status, the events that keep it, and those that lead elsewhere. Whatever is not written here is forbidden.
@@ -38,7 +40,7 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "asking": (
-        f"{TELLING} RunResumed ModelCallSettled",
+        f"{TELLING} RunResumed ModelCallSettled {AGENT}",
         {
             "ApprovalDecided": "running", "VerdictGiven": "running", "StateSettled": "running", "StopAsked": "stopping",
             "RunEnded": "ended",
@@ -49,12 +51,13 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
         {"WaitEnded": "running", "RunPaused": "paused", "StopAsked": "stopping", "RunEnded": "ended"},
     ),
     "paused": (
-        f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished",
+        f"{TELLING} ModelCallSettled {AGENT} CheckFinished",
         {"RunResumed": "running", "StopAsked": "stopping", "RunEnded": "ended"},
     ),
     "hung": ("", {}),
     "stopping": (
-        f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished WorkCommitted IterationFinished StopAsked",
+        f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished WorkCommitted IterationFinished "
+        "StopAsked AgentTurnFinished",
         {"RunEnded": "ended"},
     ),
     "ended": ("", {}),
