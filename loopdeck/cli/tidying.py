@@ -142,7 +142,12 @@ def _of_run(deck: Deck, worktree: Worktree, base: str, size: int) -> Item:
         why = "git still counts on it, but the folder is gone" + (f"; {branch} stays" if kept else "")
         return Item("worktree", path, True, why, size, worktree, "" if kept else branch)
     if kept:
-        return Item("worktree", path, False, f"{branch} is not merged: `loopdeck merge` or `loopdeck discard`", size)
+        how = (
+            "`loopdeck merge` or `loopdeck discard`"
+            if base
+            else f"its run's folder is gone; git merge {branch}, or git branch -D {branch}"
+        )
+        return Item("worktree", path, False, f"{branch} is not merged: {how}", size)
     try:
         dirty = _uncommitted(worktree)
     except WorkspaceError as error:

@@ -60,6 +60,15 @@ def ended_why(run: "Run") -> str:
     return ": ".join(part for part in (run.limit or run.detector, run.why) if part)
 
 
+def bereft(loop: str, run: str, worktree: str) -> Entry:
+    """The entry of a run whose folder somebody has deleted: what is left of it is its worktree."""
+    known = {"run": run, "status": "ended", "reason": "lost", "worktree": worktree, "branch": f"loop/{loop}/{run}", "why": BEREFT}
+    return idle(loop) | known
+
+
+BEREFT = "its folder is gone, and its journal with it; the work is in its worktree and on its branch"
+
+
 def idle(loop: str) -> Entry:
     """The entry of a loop that has no run."""
     nothing = {"input": 0, "output": 0, "cache_read": 0, "cache_write": 0, "cost_usd": 0.0, "tool_calls": 0}

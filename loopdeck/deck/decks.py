@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopdeck.core.entry import Entry, idle
+from loopdeck.core.entry import BEREFT, Entry, bereft, idle
 from loopdeck.deck.tending import supervisor
 from loopdeck.errors import UsageError
 from loopdeck.git.repository import Repository, find
@@ -75,6 +75,7 @@ class Deck:
         """What `loopdeck status --json` prints."""
         entries = [one for loop in self.home.loops() for one in self._entries(loop)]
         running = {one["loop"] for one in entries}
+        entries += [bereft(one.loop, one.run, str(self.home.worktree(one.loop, one.run))) for one in self.home.bereft()]
         entries += [idle(loop) for loop in self.loops() if loop not in running]
         entries.sort(key=lambda one: (one["loop"], one["run"] or ""))
         tending = supervisor(self.home)
@@ -112,6 +113,9 @@ class Deck:
         if found:
             some = ", ".join(f"{paths.run} ({paths.loop})" for paths in found[:5])
             raise UsageError(f"'{reference}' is the beginning of {len(found)} runs", remedy=f"Say more of it: {some}.")
+        if gone := [one for one in self.home.bereft() if reference and one.run.startswith(reference)]:
+            what = f"nothing can be done for the run {gone[0].run}: {BEREFT}"
+            raise UsageError(what, where=str(self.home.worktree(gone[0].loop, gone[0].run)))
         raise UsageError(f"there is no run or loop '{reference}'", remedy="`loopdeck status` shows what there is.")
 
     def send(self, paths: RunPaths, command: "Command", name: str = "") -> str:

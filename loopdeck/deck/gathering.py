@@ -18,7 +18,7 @@ from loopdeck.deck.following import Followed
 from loopdeck.deck.listing import Listing
 from loopdeck.deck.lookout import CONTENTS, GROWS, LET_GO, Lookout
 from loopdeck.deck.loopfiles import Caps, LoopFiles
-from loopdeck.deck.rows import Known, idle_row, same
+from loopdeck.deck.rows import Known, bereft_row, idle_row, same
 from loopdeck.deck.snapshot import DeckFacts, LoopRow
 from loopdeck.deck.tending import supervisor
 from loopdeck.errors import LoopdeckError
@@ -39,6 +39,7 @@ class Gathering:
         self._files = LoopFiles(deck.root)
         self._listing = Listing(deck.home)
         self._runs: dict[RunPaths, Followed] = {}
+        # Of loops without a run, and of runs without a folder.
         self._idle: dict[str, tuple[Order, LoopRow]] = {}
         self.chores = Chores()
         self._caps = Caps()
@@ -157,7 +158,7 @@ class Gathering:
             self._lookout.want(self, folder, CONTENTS)
         running = self._listing.loops()
         names = [name for name in self._files.names() if name not in running]
-        changed = names != list(self._idle)
+        changed = False
         rows: dict[str, tuple[Order, LoopRow]] = {}
         for name in names:
             said = self._files.known(name)
@@ -170,6 +171,11 @@ class Gathering:
                 rows[name] = before
             else:
                 rows[name], changed = (order(row), row), True
+        for paths in self._listing.bereft():
+            key = f"{self._number}/{paths.loop}/{paths.run}"
+            row = bereft_row(Known(key, self._number), paths, str(self.deck.home.worktree(paths.loop, paths.run)))
+            rows[key] = self._idle.get(key) or (order(row), row)
+        changed = changed or rows.keys() != self._idle.keys()
         self._idle = rows
         return changed
 

@@ -22,6 +22,7 @@ class Listing:
         self._past: set[RunPaths] = set()
         self._folders: dict[str, Path] = {}
         self._known: dict[Path, int] = {}
+        self._bereft: list[RunPaths] = []
 
     def look(self) -> bool:
         """Look at what has changed; True if there may be others now. Raises StoreError."""
@@ -37,11 +38,18 @@ class Listing:
                 wanted = [one for one in runs[:-1] if self._goes_on(one)] + runs[-1:]
                 changed = changed or wanted != kept
                 self._loops[name] = wanted
+        if self._moved(self._home.worktrees) or changed:
+            before, self._bereft = self._bereft, self._home.bereft()
+            changed = changed or before != self._bereft
         return changed
 
     def loops(self) -> frozenset[str]:
         """Loops with at least one run."""
         return frozenset(name for name, runs in self._loops.items() if runs)
+
+    def bereft(self) -> list[RunPaths]:
+        """Runs whose folder somebody has deleted, and whose worktree is there."""
+        return self._bereft
 
     def folders(self) -> Iterator[Path]:
         """Where new runs come to be."""

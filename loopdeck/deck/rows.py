@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from loopdeck.core.entry import BEREFT
 from loopdeck.core.run import Approval, Iteration, Run
 from loopdeck.deck.attention import attention, moment
 from loopdeck.deck.facts import UNKNOWN, Facts
 from loopdeck.deck.snapshot import LoopRow
 from loopdeck.deck.view import RunView, waiting_for
+from loopdeck.store.layout import RunPaths
 
 SILENT_S = 6.0
 """A heartbeat (every 2 seconds) younger than this is no news: the row says 0."""
@@ -141,6 +143,14 @@ def idle_row(known: Known, loop: str) -> LoopRow:
     return LoopRow(
         key=known.key, deck=known.deck, loop=loop, agent=facts.agent, model=facts.model, level=facts.level, trigger=facts.trigger,
         layers=facts.layers,
+    )  # fmt: skip
+
+
+def bereft_row(known: Known, paths: RunPaths, worktree: str) -> LoopRow:
+    """The row of a run whose folder somebody has deleted."""
+    return LoopRow(
+        key=known.key, deck=known.deck, loop=paths.loop, run=paths.run, status="ended", reason="lost", attention="broken", why=BEREFT,
+        damage=BEREFT, branch=f"loop/{paths.loop}/{paths.run}", worktree=worktree,
     )  # fmt: skip
 
 

@@ -16,19 +16,22 @@ from loopdeck.core import events as ev
 from loopdeck.core.happening import Settings
 from loopdeck.core.redact import Redactor, secrets_of
 from loopdeck.errors import LoopdeckError, StoreError
+from loopdeck.runner import ground
 from loopdeck.runner.record import Record
 from loopdeck.store import rescue
 from loopdeck.store.frozen import Frozen, thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.lease import Lease
 
-BEAT_S = 2.0
-
 
 def main(argv: list[str]) -> int:
     """Returns 0 once the run has ended, 3 if somebody else has it, 14 if it can't be run at all."""
     paths = RunPaths(Path(argv[1]))
-    lease = Lease.take(paths.lease)
+    try:
+        lease = ground.taken(paths)
+    except StoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return 14
     if lease is None:
         return 3
     record: Record | None = None
@@ -88,9 +91,23 @@ def settings_of(frozen: Frozen) -> Settings:
 
 
 async def _live(record: Record, frozen: Frozen, lease: Lease, paths: RunPaths) -> None:
+    watching = asyncio.ensure_future(ground.watch(record, lease))
+    life = asyncio.ensure_future(_lived(record, frozen, paths))
+    try:
+        await asyncio.wait((watching, life), return_when=asyncio.FIRST_COMPLETED)
+        if watching.done() and not life.done():
+            await ground.leave(life, watching.result(), paths, lease)
+        life.result()
+    finally:
+        for task in (life, watching):
+            task.cancel()
+        await asyncio.wait((life, watching))
+        record.close()
+
+
+async def _lived(record: Record, frozen: Frozen, paths: RunPaths) -> None:
     from loopdeck.runner.assembly import assembled
 
-    beating = asyncio.ensure_future(_beat(lease))
     try:
         async with assembled(record, frozen, paths) as life:
             await life.live()
@@ -103,17 +120,6 @@ async def _live(record: Record, frozen: Frozen, lease: Lease, paths: RunPaths) -
         if record.run.status not in ("ended", "idle"):
             what = traceback.format_exc(limit=0).strip().splitlines()[-1]
             record.happened(ev.RunEnded("error", why=f"loopdeck itself failed: {what}; see runner.log in {paths.dir}"), durable=True)
-    finally:
-        beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beating
-        record.close()
-
-
-async def _beat(lease: Lease) -> None:
-    while True:
-        lease.beat()
-        await asyncio.sleep(BEAT_S)
 
 
 if __name__ == "__main__":

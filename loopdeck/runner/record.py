@@ -6,6 +6,7 @@ The only place where events are made to have happened: first the lifecycle is as
 import copy
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from msgspec import structs
 
@@ -50,6 +51,11 @@ class Record:
     def dead(self) -> bool:
         """True if the journal takes nothing more."""
         return self._journal.dead
+
+    @property
+    def in_place(self) -> tuple[tuple[Path, bool], ...]:
+        """Of each file that is written here: is it where others read it?"""
+        return ((self.paths.journal, self._journal.in_place), (self.paths.trace, self._trace.in_place))
 
     @property
     def seq(self) -> int:

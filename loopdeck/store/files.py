@@ -147,6 +147,16 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def is_at(descriptor: int, path: Path) -> bool:
+    """True if `path` still is the file that `descriptor` is open on."""
+    try:
+        there = path.stat(follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+
 def read_bytes(path: Path) -> bytes | None:
     """All of `path`, or None if it isn't there. Raises StoreError."""
     try:

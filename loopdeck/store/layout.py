@@ -17,6 +17,7 @@ from loopdeck.store.files import DIR_MODE, failure, make_dir
 
 RUN_ID = re.compile(r"\d{8}-\d{4}-[0-9a-f]{4,}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_WORKTREE = re.compile(rf"({_NAME.pattern})-({RUN_ID.pattern})")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _TICKS = 0x10000
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"})
@@ -193,6 +194,14 @@ class DeckHome(NamedTuple):
     def all_runs(self) -> list[RunPaths]:
         """The runs of all loops, oldest first."""
         return sorted((run for loop in self.loops() for run in self.runs_of(loop)), key=lambda run: (run.run, run.loop))
+
+    def bereft(self) -> list[RunPaths]:
+        """Runs whose folder somebody has deleted and whose worktree is still there, oldest first. They can't be gone on with."""
+        found = []
+        for name in _folders(self.worktrees):
+            if (parts := _WORKTREE.fullmatch(name)) and not (paths := self.run_dir(parts[1], parts[2])).dir.is_dir():
+                found.append(paths)
+        return sorted(found, key=lambda one: (one.run, one.loop))
 
 
 def deck_home(repo_name: str, common_dir: Path, environ: Mapping[str, str]) -> Path:

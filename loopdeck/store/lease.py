@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from loopdeck.errors import StoreError
-from loopdeck.store.files import data_sync, failure, make_dir, read_bytes, sync_dir, write_all
+from loopdeck.store.files import data_sync, failure, is_at, make_dir, read_bytes, sync_dir, write_all
 from loopdeck.store.locks import is_locked, try_lock
 
 HUNG_AFTER_S = 15.0
@@ -85,6 +85,11 @@ class Lease:
     def epoch(self) -> int:
         """Which life of the runner this is, from 1."""
         return self.holder.epoch
+
+    @property
+    def in_place(self) -> bool:
+        """True if it keeps others out: nobody has deleted, moved or replaced its file."""
+        return self._descriptor >= 0 and is_at(self._descriptor, self.path)
 
     def beat(self) -> None:
         """Say that we are alive. Raises StoreError."""

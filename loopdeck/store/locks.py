@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopdeck.errors import StoreError
-from loopdeck.store.files import failure, make_dir, open_private
+from loopdeck.store.files import failure, is_at, make_dir, open_private
 
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
@@ -45,16 +45,6 @@ def try_lock(path: Path, *, patience: float = 0.0) -> int | None:
             tries += 1
     except OSError as error:
         raise failure("lock the file", path, error) from error
-
-
-def is_at(descriptor: int, path: Path) -> bool:
-    """True if `path` still is the file that `descriptor` is open on."""
-    try:
-        there = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    here = os.fstat(descriptor)
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def is_locked(path: Path) -> bool:

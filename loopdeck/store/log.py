@@ -16,7 +16,7 @@ import msgspec
 
 from loopdeck.core.unknown import Unknown
 from loopdeck.errors import Bug, Exhausted, StoreError
-from loopdeck.store.files import data_sync, failure, open_private, sync_dir
+from loopdeck.store.files import data_sync, failure, is_at, open_private, sync_dir
 from loopdeck.store.lines import (
     LINK,
     NO_LINK,
@@ -112,6 +112,11 @@ class LogWriter(Generic[E]):
     def dead(self) -> bool:
         """True if nothing more can be written: a sync has failed, so that nobody knows what is on the disk."""
         return bool(self._dead)
+
+    @property
+    def in_place(self) -> bool:
+        """True if what is written here is what others read: nobody has deleted, moved or replaced the file."""
+        return self._descriptor >= 0 and is_at(self._descriptor, self._path)
 
     @property
     def mark(self) -> Mark:

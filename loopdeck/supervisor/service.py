@@ -142,7 +142,7 @@ class Supervisor:
                 del self._starting[paths]
         for paths in self._adopted.keys() - seen.keys():
             del self._adopted[paths]
-            self._say(paths, "has ended")
+            self._say(paths, "has ended" if paths.dir.is_dir() else "its folder is gone")
 
     def _act(self, paths: RunPaths, action: Action) -> None:
         try:

@@ -206,6 +206,22 @@ def test_a_run_whose_folder_vanishes_is_gone_and_the_rest_goes_on(deck, hints):
         following.row("0/stays", lambda row: row.iteration == 1)
 
 
+def test_a_run_whose_folder_vanishes_and_whose_work_is_there_is_lost_until_that_is_tidied_up(deck, hints):
+    run = WrittenRun(deck, "fix").begun()
+    tree = deck.home.worktree("fix", run.paths.run)
+    tree.mkdir()
+    key = f"0/fix/{run.paths.run}"
+    with Following(deck, hints=hints) as following:
+        following.row("0/fix", lambda row: row.status == "running")
+        shutil.rmtree(run.paths.dir)
+        row = following.row(key)
+        assert (row.status, row.reason, row.attention, row.worktree) == ("ended", "lost", "broken", str(tree))
+        assert "folder is gone" in row.why
+        assert following.last.row("0/fix") is None
+        tree.rmdir()
+        following.until(lambda snapshot: snapshot.row(key) is None)
+
+
 def test_a_deck_whose_home_vanishes_and_comes_back(deck):
     WrittenRun(deck, "fix").begun().close()
     with Following(deck) as following:

@@ -1,5 +1,6 @@
 """The room on a real terminal: what its reader finds is on the screen, what it showed last comes first, and leaving it ends nothing."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -69,4 +70,19 @@ def test_the_last_frame_comes_first_and_is_the_room_to_the_eye(deck, tmp_path, s
         terminal.feed("\x1b")
         # What follows an escape at once would be taken for a part of it.
         terminal.until(lambda text: loops(text) and "everything by its name" not in text)
+        leave(terminal)
+
+
+def test_a_run_whose_folder_was_deleted_is_a_row_that_can_be_opened_and_asked_about(deck, tmp_path):
+    run = WrittenRun(deck, "fix-tests").begun()
+    deck.home.worktree("fix-tests", run.paths.run).mkdir()
+    with room(deck, tmp_path) as terminal:
+        terminal.until(lambda text: "▶ running" in text)
+        shutil.rmtree(run.paths.dir)
+        terminal.until(lambda text: "lost" in text and "▶ running" not in text)
+        for key in ("\r", "\x1b", "w", "\x1b", "t", "\x1b", "K", "\x1b", "p", "n", "\x1b"):
+            terminal.feed(key)
+            terminal.settle(0.3)
+            assert terminal.code is None, terminal.text
+        terminal.until(lambda text: "lost" in text)
         leave(terminal)
