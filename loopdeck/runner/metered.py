@@ -66,7 +66,7 @@ class Meter:
         request = structs.replace(request, max_output=allowed.output_cap)
         called = self._account.reserve(line.role, request.model, bound, allowed)
         notes = tuple(
-            tr.PartNote(one.name, len(one.text.encode()), record.keep_text(one.text), one.source, one.stable) for one in parts
+            tr.PartNote(one.name, len(one.text.encode()), record.keep(one.text), one.source, one.stable) for one in parts
         )
         record.traced(
             tr.PromptSent(

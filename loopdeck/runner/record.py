@@ -110,13 +110,9 @@ class Record:
         save_checkpoint(self.paths, self.run, self._journal)
         self._since_checkpoint = 0
 
-    def keep(self, data: bytes) -> str:
-        """Keep `data` as a blob; returns its SHA-256. Raises StoreError."""
-        return self._blobs.put(self._redact.raw(data))
-
-    def keep_text(self, text: str) -> str:
-        """Keep a text as a blob."""
-        return self.keep(text.encode("utf-8", "replace"))
+    def keep(self, content: bytes | str) -> str:
+        """Keep it as a blob; returns its SHA-256. Raises StoreError."""
+        return self._blobs.put(self._redact.raw(content if isinstance(content, bytes) else content.encode("utf-8", "replace")))
 
     def text_of(self, blob: str) -> str:
         """The text of a blob. Raises StoreError."""

@@ -26,7 +26,7 @@ class Remembering:
         """Read the state, show it and the open findings to the maker, and begin."""
         record, run = self._record, self._record.run
         state = self._site.state.read()
-        base = record.keep_text(state.text)
+        base = record.keep(state.text)
         # First shown, then said: a life that dies in between shows it anew, and takes no old copy for the maker's word on it.
         folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
@@ -78,7 +78,7 @@ class Remembering:
     def _clash(self, mine: str, note: str) -> None:
         """Keep the maker's version, and leave it to a person what the state is to be."""
         kept = self._site.state.keep_version(mine, "maker", note)
-        self._record.happened(ev.StateClashed(self._record.keep_text(mine), kept), durable=True)
+        self._record.happened(ev.StateClashed(self._record.keep(mine), kept), durable=True)
 
     def _put_aside(self, mine: str, note: str) -> str:
         """Keep a state of the maker's that is too large beside the one that holds; returns what the maker is told of it."""
