@@ -6,13 +6,14 @@ Colour says nothing here that a glyph or a word does not say as well.
 from typing import NamedTuple
 
 from loopdeck.core.columns import Cell, Cells, Column, TableRow, cell
+from loopdeck.core.plural import some
 from loopdeck.core.text import Shown
 from loopdeck.core.usage import dollars
-from loopdeck.deck.snapshot import DeckFacts, LoopRow, Snapshot
+from loopdeck.deck.snapshot import LoopRow
 
 COLUMNS = (
     Column("", 1),
-    Column("state", 8, wide=11),
+    Column("state", 9, wide=11),
     Column("loop", 17, wide=20),
     Column("iter", 6, "right"),
     Column("at", 7),
@@ -26,7 +27,7 @@ COLUMNS = (
 )
 """Of the deck's table, widest first to go."""
 
-_MARKS = {
+MARKS = {
     "idle": ("·", "dim"), "queued": ("…", "dim"), "running": ("▶", "info"), "asking": ("?", "ask"), "waiting": ("~", "warn"),
     "paused": ("‖", "warn"), "hung": ("!", "bad"), "stopping": ("■", "warn"),
 }  # fmt: skip
@@ -35,6 +36,7 @@ _REASONS = {
     "no_progress": ("✗", "warn", "no progress"), "human": ("■", "dim", "stopped"), "error": ("✗", "bad", "error"),
     "lost": ("✗", "bad", "lost"),
 }  # fmt: skip
+_FATES = {"merged": ("◆", "good"), "discarded": ("◇", "dim")}
 _NODES = (("t", "trigger"), ("m", "maker"), ("c", "checks"), ("s", "state"))
 _LIVE_NODE = {"setup": "trigger", "maker": "maker", "checks": "checks", "deciding": "state"}
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -43,11 +45,14 @@ _BAR = 5
 
 
 def mark(row: LoopRow) -> tuple[Cell, Cell]:
-    """Glyph and word of the row's status; of an ended run its reason."""
+    """Glyph and word of the row's status; of an ended run what became of its work, or else its reason."""
+    if row.status == "ended" and row.fate in _FATES:
+        glyph, style = _FATES[row.fate]
+        return cell(glyph, style), cell(row.fate, style)
     if row.status == "ended":
         glyph, style, word = _REASONS[row.reason or "lost"]
         return cell(glyph, style), cell(word, style)
-    glyph, style = _MARKS[row.status]
+    glyph, style = MARKS[row.status]
     word = "pausing" if row.pausing and row.status == "running" else row.status
     return cell(glyph, style), cell(word, style)
 
@@ -68,8 +73,10 @@ def table_row(row: LoopRow, now: float, *, decks: int = 1, deck: str = "") -> Ta
 
 
 def picture(row: LoopRow) -> Cells:
-    """trigger → maker → checks → state as four letters, the live one in capitals and marked."""
-    live = _LIVE_NODE.get(row.phase or "", "") if row.status not in ("ended", "idle", "queued") else ""
+    """trigger → maker → checks → state as four letters, the live one in capitals and marked; nothing where nothing goes on."""
+    if row.status in ("ended", "idle"):
+        return cell("")
+    live = "trigger" if row.status == "queued" else _LIVE_NODE.get(row.phase or "", "")
     cells: list[Cell] = []
     for letter, name in _NODES:
         if cells:
@@ -126,83 +133,6 @@ def age(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f}s"
 
 
-def headline(snapshot: Snapshot, width: int = 120) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """The title line: whose deck and how many loops are in which state; then spend, its rate and when a cap is reached, what waits.
-
-    Where the line is too short for that, states are told by their glyphs alone, and what is least urgent is left out.
-    """
-    wide = _headline(snapshot, narrow=False)
-    fits = sum(len(one.text) for side in wide for one in side) + 4 <= width
-    return wide if fits else _headline(snapshot, narrow=True)
-
-
-def _headline(snapshot: Snapshot, *, narrow: bool) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    names = ", ".join(one.name for one in snapshot.decks) or "loopdeck"
-    left = [cell(names, "strong", 60)]
-    for word, glyph, style, number in _counts(snapshot.rows):
-        left.append(cell(f" {glyph}{number}" if narrow else f"  {glyph}{number} {word}", style))
-    return tuple(left), _concerns(snapshot, narrow=narrow)
-
-
-def _counts(rows: tuple[LoopRow, ...]) -> list[tuple[str, str, str, int]]:
-    found = []
-    for status in ("asking", "hung", "running", "waiting", "paused", "stopping", "queued"):
-        if number := sum(1 for row in rows if row.status == status):
-            glyph, style = _MARKS[status]
-            found.append((status, glyph, style, number))
-    if number := sum(1 for row in rows if row.status == "ended" and row.reason in ("lost", "error")):
-        found.append(("broken", "✗", "bad", number))
-    if number := sum(1 for row in rows if row.status == "ended" and row.reason == "done"):
-        found.append(("done", "✓", "good", number))
-    short = ("budget", "no_progress", "max_iterations")
-    if number := sum(1 for row in rows if row.status == "ended" and row.reason in short):
-        found.append(("stopped short", "✗", "warn", number))
-    return found
-
-
-def _concerns(snapshot: Snapshot, *, narrow: bool) -> tuple[Cell, ...]:
-    rows = snapshot.rows
-    known = [row.cost for row in rows if row.cost is not None]
-    spent = money(sum(known)) + ("+?" if len(known) < len(rows) else "")
-    runs = sum(1 for row in rows if row.run)
-    cells = [cell(spent if narrow else f"{spent} in {runs} {'run' if runs == 1 else 'runs'}", "plain")]
-    if rate := sum(row.rate for row in rows):
-        cells.append(cell(f" {money(rate)}/h", "info"))
-        words = "" if narrow else _forecast(rows, snapshot.decks)
-        if words:
-            cells.append(cell(f" {words}", "warn"))
-    if unread := sum(deck.unread for deck in snapshot.decks):
-        over = any(deck.unread_cap is not None and deck.unread > deck.unread_cap for deck in snapshot.decks)
-        cells.append(cell(f"  {count(unread)} unread{'' if narrow else ' lines'}", "bad" if over else "dim"))
-    if waiting := waiting_count(rows):
-        cells.append(cell(f"  {waiting} for you", "ask"))
-    trouble = sum(len(deck.trouble) for deck in snapshot.decks)
-    if trouble:
-        cells.append(cell(f"  ! {trouble} in trouble", "bad"))
-    return tuple(cells)
-
-
-def waiting_count(rows: tuple[LoopRow, ...]) -> int:
-    """How many things wait for a person."""
-    return sum(max(1, len(row.approvals)) for row in rows if row.status == "asking")
-
-
-def _forecast(rows: tuple[LoopRow, ...], decks: tuple[DeckFacts, ...]) -> str:
-    """When the first cap on money is reached if all goes on as in the last minutes."""
-    hours = []
-    for row in rows:
-        if row.rate > 0 and row.settings.max_cost and row.cost is not None and row.status == "running":
-            hours.append(((row.settings.max_cost - row.cost) / row.rate, row.loop))
-    for number, deck in enumerate(decks):
-        rate = sum(row.rate for row in rows if row.deck == number)
-        if deck.day_cap and rate:
-            hours.append(((deck.day_cap - deck.day_cost) / rate, "the day"))
-    if not hours:
-        return ""
-    left, what = min(hours)
-    return f"cap of {what} in {age(max(0.0, left * 3600))}" if left < 24 else ""
-
-
 def _iterations(row: LoopRow) -> Cell:
     if not row.run:
         return cell("")
@@ -241,7 +171,34 @@ def _layers(row: LoopRow) -> Cell:
 def _why(row: LoopRow) -> Cell:
     if row.damage:
         return cell(f"damaged: {row.damage}", "bad", 300)
-    style = "ask" if row.status == "asking" else "bad" if row.reason in ("lost", "error") or row.status == "hung" else "dim"
-    asked = [f"{one.tool} {one.summary}" for one in row.approvals[:1]]
-    words = asked[0] if asked else row.why or (f"{row.unread} unread lines" if row.unread else "")
-    return cell(words, style, 300)
+    if row.approvals:
+        return cell(f"{row.approvals[0].tool} {row.approvals[0].summary}", "ask", 300)
+    if row.status == "ended" and row.fate:
+        return _shipped(row)
+    if row.why:
+        loud = row.reason in ("lost", "error") or row.status == "hung"
+        return cell(row.why, "ask" if row.status == "asking" else "bad" if loud else "dim", 300)
+    return cell(_getting_on(row), "dim", 300)
+
+
+def _shipped(row: LoopRow) -> Cell:
+    """What is to be read of what it made, and whether that is in the operator's branch."""
+    match row.fate, row.unread:
+        case "merged", 0:
+            return cell("all of it read", "dim")
+        case "merged", unread:
+            return cell(f"{some(unread, 'line')} nobody has read", "warn")
+        case "waits", 0:
+            return cell("read, to be merged", "dim")
+        case "waits", unread:
+            return cell(f"{some(unread, 'line')} unread, to be merged", "info")
+        case _:
+            return cell(row.why, "dim", 300)
+
+
+def _getting_on(row: LoopRow) -> str:
+    """Whether it gets better, of a run that simply works."""
+    if row.status != "running" or row.iteration < 2:
+        return ""
+    since = f", {money(row.since_progress)} since it got better" if row.since_progress else ""
+    return f"{some(row.open_findings, 'open finding')}{since}"

@@ -4,16 +4,26 @@ Invariant: while nothing has changed that a count depends on, nothing is counted
 """
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.snapshot import Fate
 from loopdeck.errors import LoopdeckError
 
-Counted = Callable[[int, dict[str, int], str], None]
-"""Takes the number of a deck, the unread lines of its runs, and what went wrong, if something did."""
+
+class Counts(NamedTuple):
+    """By the ids of runs: the lines of them that are unread, and what became of their changes."""
+
+    lines: Mapping[str, int] = {}
+    fates: Mapping[str, Fate] = {}
+
+
+Counted = Callable[[int, Counts, str], None]
+"""Takes the number of a deck, its counts, and what went wrong, if something did."""
 
 
 class Counting:
@@ -46,12 +56,14 @@ class Counting:
 
         counters = [Unread(deck) for deck in self._decks]
         while (number := self._asked.get()) is not None:
-            said, lines = "", {}
+            said, counts = "", Counts()
             try:
-                lines = {one.run: one.lines for one in counters[number].look().owed}
+                # Asked only because something has changed.
+                debt = counters[number].look(closely=True)
+                counts = Counts({one.run: one.lines for one in debt.owed}, debt.fates)
             except LoopdeckError as error:
                 said = str(error)
-            self._counted(number, lines, said)
+            self._counted(number, counts, said)
 
 
 def _stamp(deck: Deck) -> Hashable:

@@ -13,7 +13,7 @@ from loopdeck.deck.attention import Order, moment, order
 from loopdeck.deck.burn import WINDOW_S, Burn
 from loopdeck.deck.facts import UNKNOWN, Facts
 from loopdeck.deck.reading import in_hands, named, with_last_words
-from loopdeck.deck.rows import SILENT_S, Known, Sums, finished, run_row, same, whole
+from loopdeck.deck.rows import SILENT_S, Known, Shipped, Sums, finished, run_row, same, whole
 from loopdeck.deck.snapshot import LoopRow
 from loopdeck.deck.view import SETTLING_S, Seen, view
 from loopdeck.errors import Bug, LoopdeckError
@@ -33,7 +33,7 @@ _Stamp = tuple[int, int, int] | None
 
 
 class Followed:
-    """One run. `facts`, `unread` and `edited` are told from outside, followed by `refresh`.
+    """One run. `facts`, `shipped` and `edited` are told from outside, followed by `refresh`.
 
     `today` is what was spent (picodollars) in iterations that began since the `day` of the last `refresh`.
     """
@@ -44,7 +44,7 @@ class Followed:
         self.journal, self.lease = paths.journal, paths.lease
         self.key = key
         self.facts: Facts = UNKNOWN
-        self.unread = 0
+        self.shipped = Shipped()
         self.edited = False
         self.newest = True
         self.run = Run()
@@ -93,7 +93,7 @@ class Followed:
         changed = self._take_in(now, look)
         if look or changed:
             self._rate = 0 if self.over or not self._burn else self._burn.rate(moment(self.run.started_at), now)
-        told = (self.key, self.facts, self.unread, self.edited, self._rate, day, self._damage, *_visible(self._seen))
+        told = (self.key, self.facts, self.shipped, self.edited, self._rate, day, self._damage, *_visible(self._seen))
         if not changed and told == self._told:
             return False
         self._told = told
@@ -201,7 +201,7 @@ class Followed:
     def _paint(self, day: str) -> bool:
         self._sums = finished(self.run, self._sums, day)
         seen = with_last_words(view(self.run, self._seen, str(self.paths.dir), damage=self._damage), self.paths)
-        known = Known(self.key, self._deck, self.facts, self.unread, self.edited, self._rate)
+        known = Known(self.key, self._deck, self.facts, self.shipped, self.edited, self._rate)
         sums = whole(self.run, self._sums)
         self.today = sums.today
         row = run_row(seen, known, sums)

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import structs
 
 from loopdeck.core.columns import Cell, Cells
-from loopdeck.deck.board import COLUMNS, headline, table_row
+from loopdeck.deck.board import COLUMNS, table_row
+from loopdeck.deck.headline import headline
 from loopdeck.deck.snapshot import Snapshot
 from loopdeck.store.files import make_dir, write_atomic
 from loopdeck.store.layout import DeckHome

@@ -12,13 +12,14 @@ from functools import partial
 
 from loopdeck.deck.attention import Order, order
 from loopdeck.deck.chores import Chores
+from loopdeck.deck.counting import Counts
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.facts import UNKNOWN, facts_of
 from loopdeck.deck.following import Followed
 from loopdeck.deck.listing import Listing
 from loopdeck.deck.lookout import CONTENTS, GROWS, LET_GO, Lookout
 from loopdeck.deck.loopfiles import Caps, LoopFiles
-from loopdeck.deck.rows import Known, bereft_row, idle_row, same
+from loopdeck.deck.rows import Known, Shipped, bereft_row, idle_row, same
 from loopdeck.deck.snapshot import DeckFacts, LoopRow
 from loopdeck.deck.tending import supervisor
 from loopdeck.errors import LoopdeckError
@@ -105,13 +106,14 @@ class Gathering:
             self._facts = now
         return self._facts
 
-    def owe(self, unread: dict[str, int]) -> bool:
-        """So many lines are unread, by run; True if it shows."""
-        self._unread = sum(unread.values())
+    def owe(self, counts: Counts) -> bool:
+        """So many lines are unread, and this became of runs; True if it shows."""
+        self._unread = sum(counts.lines.values())
         changed = False
         for one in self._runs.values():
-            if (lines := unread.get(one.paths.run, 0)) != one.unread:
-                one.unread = lines
+            shipped = Shipped(counts.lines.get(one.paths.run, 0), counts.fates.get(one.paths.run, ""))
+            if shipped != one.shipped:
+                one.shipped = shipped
                 changed |= one.refresh(time.time(), self._day)
         return changed
 

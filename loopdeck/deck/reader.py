@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from queue import SimpleQueue
 
-from loopdeck.deck.counting import Counting
+from loopdeck.deck.counting import Counting, Counts
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.following import Followed
 from loopdeck.deck.gathering import Gathering
@@ -47,7 +47,7 @@ class Reader:
         self._lookout: Lookout[object] = Lookout(hints=hints)
         self._gatherings = [Gathering(deck, number, self._lookout) for number, deck in enumerate(self._decks)]
         self._counting = Counting(self._decks, self._counted)
-        self._counts: SimpleQueue[tuple[int, dict[str, int], str]] = SimpleQueue()
+        self._counts: SimpleQueue[tuple[int, Counts, str]] = SimpleQueue()
         self._spotlight = Spotlight(self._gatherings, self._lookout)
         self._poked = True
         self._up = False
@@ -198,15 +198,15 @@ class Reader:
 
     def _take_counts(self) -> None:
         while not self._counts.empty():
-            number, lines, trouble = self._counts.get()
+            number, counts, trouble = self._counts.get()
             deck = self._gatherings[number]
             deck.chores.say("unread lines", trouble)
-            deck.owe(lines)
+            deck.owe(counts)
             self._hatch.stir()
 
-    def _counted(self, number: int, lines: dict[str, int], trouble: str) -> None:
+    def _counted(self, number: int, counts: Counts, trouble: str) -> None:
         """Called in the thread that counts."""
-        self._counts.put((number, lines, trouble))
+        self._counts.put((number, counts, trouble))
         self._bell.ring()
 
 

@@ -13,7 +13,7 @@ from loopdeck.core.entry import BEREFT
 from loopdeck.core.run import Approval, Iteration, Run
 from loopdeck.deck.attention import attention, moment
 from loopdeck.deck.facts import UNKNOWN, Facts
-from loopdeck.deck.snapshot import LoopRow
+from loopdeck.deck.snapshot import Fate, LoopRow
 from loopdeck.deck.view import RunView, waiting_for
 from loopdeck.store.layout import RunPaths
 
@@ -40,13 +40,20 @@ class Sums(NamedTuple):
     today: int = 0
 
 
+class Shipped(NamedTuple):
+    """How many lines of what a run made are `unread`, and what became of it."""
+
+    unread: int = 0
+    fate: Fate = ""
+
+
 class Known(NamedTuple):
     """What a row shows that is not in the journal. `rate` is picodollars an hour."""
 
     key: str
     deck: int
     facts: Facts = UNKNOWN
-    unread: int = 0
+    shipped: Shipped = Shipped()
     edited: bool = False
     rate: int = 0
 
@@ -93,7 +100,7 @@ def run_row(view: RunView, known: Known, sums: Sums) -> LoopRow:
         status=view.status,
         reason=view.reason,
         phase=view.phase,
-        attention=attention(view.status, view.reason, unread=known.unread, damaged=bool(view.damage or run.stalled)),
+        attention=attention(view.status, view.reason, unread=known.shipped.unread, damaged=bool(view.damage or run.stalled)),
         iteration=run.iteration,
         settings=run.settings,
         scores=sums.scores,
@@ -119,7 +126,8 @@ def run_row(view: RunView, known: Known, sums: Sums) -> LoopRow:
         pausing=bool(run.pause_wanted) and view.status not in ("paused", "ended"),
         held=bool(run.hold) and view.status != "ended",
         open_findings=len(run.findings),
-        unread=known.unread,
+        unread=known.shipped.unread,
+        fate=known.shipped.fate,
         agent=facts.agent,
         model=run.settings.model or facts.model,
         by=run.by,

@@ -15,6 +15,8 @@ from loopdeck.core.usage import Certainty, Usage
 
 Attention = Literal["asking", "broken", "waiting", "unread", "working", "queued", "quiet"]
 """Who needs the operator, most urgent first: asks him; hung, lost or in error; stands still; ended with work nobody has read; …"""
+Fate = Literal["merged", "discarded", "waits", ""]
+"""What became of a run's changes: in a branch of the operator's; dropped; done and to be merged; nothing yet, or there are none."""
 
 
 class DeckFacts(Struct, frozen=True, eq=False):
@@ -73,6 +75,7 @@ class LoopRow(Struct, frozen=True, eq=False, kw_only=True):
     held: bool = False
     open_findings: int = 0
     unread: int = 0
+    fate: Fate = ""
     agent: str = ""
     model: str = ""
     by: str = ""

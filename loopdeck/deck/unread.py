@@ -14,13 +14,14 @@ each commit that its branch was at.
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from loopdeck.core.plural import some
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.snapshot import Fate
 from loopdeck.errors import StoreError, UsageError, WorkspaceError
 from loopdeck.git import diff, refs
 from loopdeck.store.folded import load_run
@@ -71,9 +72,10 @@ class Owed(Struct, frozen=True):
 
 
 class Debt(Struct, frozen=True, eq=False):
-    """All that is unread in a deck, the oldest run first."""
+    """All that is unread in a deck, the oldest run first; and of each run with changes what became of them, by its id."""
 
     owed: tuple[Owed, ...] = ()
+    fates: Mapping[str, Fate] = {}
 
     @property
     def lines(self) -> int:
@@ -108,17 +110,19 @@ class Unread:
         self._seen: object = None
         self._looked = -STALE_S
 
-    def look(self) -> Debt:
-        """What is unread now, at most `STALE_S` old as far as branches go; the same object if nothing was found to differ.
+    def look(self, *, closely: bool = False) -> Debt:
+        """What is unread now; the same object if nothing was found to differ.
+
+        Unless `closely`, branches are taken to be where they were up to `STALE_S` ago.
 
         Raises StoreError if the marks can't be read, WorkspaceError if git can't.
         """
         runs = {paths: _size(paths) for paths in self._deck.home.all_runs()}
         stamp = (self.marks.stamp(), runs)
-        if stamp == self._seen and time.monotonic() - self._looked < STALE_S:
+        if not closely and stamp == self._seen and time.monotonic() - self._looked < STALE_S:
             return self._debt
         debt = self._counted([paths for paths, size in runs.items() if size])
-        if debt.owed != self._debt.owed:
+        if (debt.owed, debt.fates) != (self._debt.owed, self._debt.fates):
             self._debt = debt
         self._seen, self._looked = stamp, time.monotonic()
         return self._debt
@@ -146,11 +150,13 @@ class Unread:
         merged = diff.merged(self._deck.repo, (one.tip for one in loaded))
         marks = self.marks.all()
         owed = []
+        fates: dict[str, Fate] = {}
         for one in loaded:
+            fates[one.run] = "merged" if one.tip in merged else "discarded" if one.dropped else "waits" if one.done else ""
             counts = one.tip in merged or (one.done and not one.dropped)
             if counts and (files := _unread(one, marks)):
                 owed.append(Owed(one.loop, one.run, one.tip in merged, sum(each.lines for each in files), files))
-        return Debt(tuple(owed))
+        return Debt(tuple(owed), fates)
 
     def _known(self, paths: RunPaths, tips: dict[str, str]) -> Cargo | None:
         """As `_loaded`; None as well for a run whose journal or commits are damaged or gone, which hold up nobody else's."""

@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from loopdeck.core.columns import cell
-from loopdeck.deck.board import headline
+from loopdeck.deck.headline import headline
 from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.tui.actions import bindings
 from loopdeck.tui.widgets.bars import KeyBar, TitleBar

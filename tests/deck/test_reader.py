@@ -333,6 +333,29 @@ def test_what_was_shipped_and_nobody_has_read_is_counted(deck):
         assert following.row("0/fix", lambda row: not row.unread).attention == "quiet"
 
 
+@pytest.mark.parametrize("fate", ["merged", "discarded"])
+@pytest.mark.req("S0-24")
+def test_what_became_of_a_runs_work_is_known_at_once(deck, fate):
+    run = WrittenRun(deck, "fix").begun()
+    base = git(deck.root, "rev-parse", "HEAD").strip()
+    branch = f"loop/fix/{run.paths.run}"
+    git(deck.root, "checkout", "-q", "-b", branch)
+    tip = commit_files(deck.root, {"a.py": "one\n"})
+    git(deck.root, "checkout", "-q", "main")
+    run.tell(ev.WorkspacePrepared("/w", branch, base))
+    run.tell(ev.RunEnded("done", best=1, commit=tip)).close()
+    with Following(deck) as following:
+        assert following.row("0/fix", lambda row: row.fate).fate == "waits"
+        # So soon after the first look that branches would be taken to be where they were.
+        if fate == "merged":
+            git(deck.root, "merge", "-q", "--no-ff", "-m", "by hand", branch)
+        else:
+            git(deck.root, "branch", "-q", "-D", branch)
+        following.reader.poke()
+        row = following.row("0/fix", lambda row: row.fate != "waits")
+        assert (row.fate, bool(row.unread)) == (fate, fate == "merged")
+
+
 def test_stopping_is_quick_and_leaves_no_thread(deck):
     posted: list[Snapshot] = []
     reader = Reader([deck], posted.append)
