@@ -30,7 +30,7 @@ from loopdeck.git import merge as merges
 from loopdeck.git.checkout import CleanCheckout
 from loopdeck.git.pool import Pool
 from loopdeck.git.tree import trailers
-from loopdeck.sandbox.choice import door_for
+from loopdeck.sandbox.choice import Ground, door_for
 from loopdeck.sandbox.environment import environment
 from loopdeck.store.deckfiles import loop_dir
 from loopdeck.store.frozen import Frozen, thaw
@@ -148,7 +148,7 @@ async def _graded(
     spec = frozen.spec
     env = environment(os.environ, spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
     # Who merges is there and has read the work; without a sandbox `doctor` says so, and so did the run.
-    door = (await door_for(spec, deck.repo, deck.home.path, checkout.path, env, f"{frozen.run}-merge")).door
+    door = (await door_for(spec, Ground(deck.repo, deck.home.path, checkout.path, env), f"{frozen.run}-merge")).door
     await furnish(checkout.worktree, spec.workspace, door, env, checkout)
     checkout.reset_to(planned.commit, protect=spec.workspace.protect, base=planned.head, changes=planned.changes)
     state = LoopState(deck.home.state_dir(frozen.loop)).peek()
@@ -163,8 +163,11 @@ async def _graded(
         checkout.path, deck.root, loop_dir(deck.root, frozen.loop), door, env, spec.goal, text, one.run.iteration, changed, patch, "",
         None, here.now(),
     )  # fmt: skip
-    for check in checks:
-        yield (await make_check(check).run(check, context))[0]
+    try:
+        for check in checks:
+            yield (await make_check(check).run(check, context))[0]
+    finally:
+        door.close()
 
 
 async def _telling(verdicts: AsyncIterator[Verdict], told: Callable[[Verdict], object]) -> tuple[Verdict, ...]:

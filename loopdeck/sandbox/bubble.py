@@ -13,22 +13,24 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
 from loopdeck.sandbox.frost import Frost, Held
+from loopdeck.sandbox.inlets import Inlets, Opener
+from loopdeck.sandbox.launching import Launch, launched
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.plain import GRACE_S
-from loopdeck.sandbox.port import Command, Finished
+from loopdeck.sandbox.port import Command, Finished, OnReached
 from loopdeck.sandbox.seals import Seals
-from loopdeck.sandbox.syscalls import refused
-from loopdeck.sandbox.waiting import not_started, pidfd, refuse, undisturbed
+from loopdeck.sandbox.waiting import pidfd, refuse, undisturbed
 from loopdeck.sandbox.walls import Walls
+from loopdeck.sandbox.ways import same_ports, ways
 
 MOST_PROCESSES = 4096
 """Of one command, for an ordinary user: the kernel counts none of root's."""
@@ -38,8 +40,6 @@ _LIMITS = {
     resource.RLIMIT_FSIZE: LARGEST_FILE,
     resource.RLIMIT_NPROC: MOST_PROCESSES,
 }
-_WAIT_FOR_WORD = 'read -r loopdeck_word || exit 125; unset PWD loopdeck_word; exec "$@" <{stdin}'
-_STDIN = "/run/stdin"
 _STUBBORN_S = 10.0
 _PATIENCE_S = 0.05
 """How often it is asked whether whoever waits still has patience."""
@@ -55,16 +55,25 @@ _subreaper = family.Subreaper()
 
 
 class BubbleDoor(Held):
-    """Runs commands within `walls` by the bubblewrap at `program`. `marker` names the run; `grace_s` lies between INT and KILL."""
+    """Runs commands within `walls` by the bubblewrap at `program`. `marker` names the run; `grace_s` lies between INT and KILL.
+
+    `tell` hears of every connection that a command asked for where hosts are listed.
+    """
 
     name = "bubblewrap"
     confines = True
 
-    def __init__(self, program: str, walls: Walls, marker: str, *, grace_s: float = GRACE_S) -> None:
+    def __init__(self, program: str, walls: Walls, marker: str, *, grace_s: float = GRACE_S, tell: OnReached | None = None) -> None:
         super().__init__(marker, grace_s)
         self._program = program
         self._walls = walls
         self._seals = Seals(walls.tree, walls.protect)
+        self._tell = tell
+        self._opener = Opener()
+
+    def close(self) -> None:
+        """See the port."""
+        self._opener.close()
 
     async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
         """Run to the end; see the port. The command sees its own folders and what the walls show, and nothing else.
@@ -72,12 +81,21 @@ class BubbleDoor(Held):
         Raises WorkspaceError if the sandbox or the command can't be started, or if the kernel does not let go of its processes.
         """
         refuse(command)
+        if self._walls.open_to(command):
+            same_ports(command)
+            return await self._run(command, on_output, None)
+        led = ways(command, self._walls.listed(command), self._tell)
+        inlets = Inlets(self._opener, led.served) if led.served else None
+        finished = await self._run(replace(command, env={**command.env, **led.env}), on_output, inlets)
+        return replace(finished, refusals=led.refusals())
+
+    async def _run(self, command: Command, on_output: OnOutput | None, inlets: Inlets | None) -> Finished:
         sealed = command.role == "tool" and self._walls.tree in command.writable
         with contextlib.ExitStack() as stack:
             stack.enter_context(_subreaper)
             options = self._walls.options(command, self._lay(stack) if sealed else ())
-            mark = family.Mark(self._marker, uuid.uuid4().hex)
-            running = _Held(self._program, options, command, mark, on_output)
+            launch = Launch(self._program, tuple(options), family.Mark(self._marker, uuid.uuid4().hex), inlets)
+            running = _Held(launch, command, on_output)
             try:
                 await running.exit_or_timeout(self._frost)
             finally:
@@ -107,20 +125,13 @@ def _waits(pid: int) -> bool:
     return bool(children.strip()) and stat[stat.rindex(b")") + 2 :][:1] == b"S"
 
 
-def _in_memory(content: bytes) -> int:
-    """A descriptor to read `content` from."""
-    handle = os.memfd_create("loopdeck", os.MFD_CLOEXEC)
-    with os.fdopen(os.dup(handle), "wb") as file:
-        file.write(content)
-    os.lseek(handle, 0, os.SEEK_SET)
-    return handle
-
-
 class _Held:
     """One command under way, from its launcher's start to the end of its last process."""
 
-    def __init__(self, program: str, options: list[str], command: Command, mark: family.Mark, on_output: OnOutput | None) -> None:
-        self._mark = mark
+    def __init__(self, launch: Launch, command: Command, on_output: OnOutput | None) -> None:
+        self._mark = launch.mark
+        self._inlets = launch.inlets
+        self._opening: asyncio.Task[None] | None = None
         self._command = command
         self._loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[None] = self._loop.create_future()
@@ -134,7 +145,7 @@ class _Held:
         self._status, status_end = os.pipe()
         word_end, self._word = os.pipe()
         try:
-            self._process = self._start(program, options, status_end, word_end)
+            self._process = launched(launch, command, status_end, word_end)
         except BaseException:
             os.close(self._status)
             os.close(self._word)
@@ -148,33 +159,6 @@ class _Held:
         self._loop.add_reader(self._status, self._listen)
         self._handle = pidfd(self._process.pid)
         self._loop.add_reader(self._handle, self._gone)
-
-    def _start(self, program: str, options: list[str], status: int, word: int) -> "subprocess.Popen[bytes]":
-        command = self._command
-        try:
-            with contextlib.ExitStack() as stack:
-                inner = list(options)
-                passed = [status]
-                if command.stdin:
-                    passed.append(_in_memory(command.stdin))
-                    stack.callback(os.close, passed[-1])
-                    inner = ["--dir", "/run", "--ro-bind-data", str(passed[-1]), _STDIN, *inner]
-                if filtered := refused():
-                    passed.append(_in_memory(filtered))
-                    stack.callback(os.close, passed[-1])
-                    inner = ["--seccomp", str(passed[-1]), *inner]
-                # Read from a descriptor: what is on a command line can be seen by everybody on the machine.
-                passed.append(_in_memory(b"".join(os.fsencode(option) + b"\0" for option in inner)))
-                stack.callback(os.close, passed[-1])
-                waits = _WAIT_FOR_WORD.format(stdin=_STDIN if command.stdin else os.devnull)
-                launcher = (program, "--args", str(passed[-1]), "--json-status-fd", str(status))
-                return subprocess.Popen(
-                    [*launcher, "--", "/bin/sh", "-c", waits, "sh", *command.argv],
-                    cwd="/", env=self._mark.environment, stdin=word, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
-                    pass_fds=passed, start_new_session=True,
-                )  # fmt: skip
-        except (OSError, ValueError) as error:
-            raise not_started(command, error) from error
 
     def _failed(self, error: Exception) -> None:
         if not self._exited.done():
@@ -213,8 +197,24 @@ class _Held:
         if not _waits(self._init) and time.monotonic() < latest:
             self._loop.call_later(_SETTLE_S, self._release, latest)
             return
-        with contextlib.suppress(BrokenPipeError, OSError):
-            os.write(self._word, b"go\n")
+        if self._inlets is None:
+            self._go()
+        else:
+            self._opening = asyncio.ensure_future(self._open(self._inlets))
+
+    async def _open(self, inlets: Inlets) -> None:
+        """Open the command's ports in its namespace, then let it go."""
+        try:
+            await inlets.open(self._init)
+        except Exception as error:  # whatever it is, the command must not be waited for
+            self._failed(error)
+        else:
+            self._go()
+
+    def _go(self) -> None:
+        if self._word >= 0:
+            with contextlib.suppress(BrokenPipeError, OSError):
+                os.write(self._word, b"go\n")
 
     def _hear(self) -> bool:
         try:
@@ -255,6 +255,15 @@ class _Held:
             self._hear()
         finally:
             self._let_go()
+            await self._close()
+
+    async def _close(self) -> None:
+        """Close the command's ports, and all that came through them."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._inlets is not None:
+            await self._inlets.close()
 
     async def _ask(self, grace_s: Callable[[], float]) -> None:
         """Ask every process of the command to end (INT), then tell them (TERM), half of the grace for each.

@@ -12,7 +12,7 @@ from loopdeck.core.spec import LoopSpec
 from loopdeck.git.provision import found_in
 from loopdeck.git.repository import Repository
 from loopdeck.sandbox.plain import PlainDoor
-from loopdeck.sandbox.port import Door
+from loopdeck.sandbox.port import Door, OnReached
 from loopdeck.sandbox.probe import proof
 
 UNSANDBOXED = "unsandboxed: approvals are advisory, and what a command does it does with your rights"
@@ -26,8 +26,19 @@ class Chosen:
     notice: str
 
 
-async def door_for(spec: LoopSpec, repo: Repository, deck: Path, tree: Path, env: Mapping[str, str], marker: str) -> Chosen:
-    """The door for commands of `spec`, whose maker works in `tree`. `deck` is the deck's home, `marker` names the run."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where the commands of a run are at work: the maker's worktree `tree`, the deck's home, and what they see of the environment."""
+
+    repo: Repository
+    deck: Path
+    tree: Path
+    env: Mapping[str, str]
+
+
+async def door_for(spec: LoopSpec, ground: Ground, marker: str, tell: OnReached | None = None) -> Chosen:
+    """The door for commands of `spec`; `marker` names the run. `tell` hears of connections where hosts are listed."""
+    repo, deck, tree, env = ground.repo, ground.deck, ground.tree, ground.env
     found = await proof(deck / "walls.json")
     if not found.holds:
         return Chosen(PlainDoor(marker), f"{UNSANDBOXED} ({found.why})")
@@ -46,12 +57,12 @@ async def door_for(spec: LoopSpec, repo: Repository, deck: Path, tree: Path, env
         shared=(repo.common_dir, *_alternates(repo.common_dir), *_linked(spec, repo.root)),
         read=_outer(spec.sandbox.read, repo.root, home),
         write=_outer(spec.sandbox.write, repo.root, home),
-        network=spec.sandbox.network is True,
-        setup_network=spec.sandbox.setup_network is True,
+        network=spec.sandbox.network,
+        setup_network=spec.sandbox.setup_network,
         protect=spec.workspace.protect,
     )
     seals.clear(tree)
-    return Chosen(BubbleDoor(found.program, walls, marker), "")
+    return Chosen(BubbleDoor(found.program, walls, marker, tell=tell), "")
 
 
 def _outer(written: Sequence[str], root: Path, home: Path | None) -> tuple[Path, ...]:

@@ -98,3 +98,6 @@ class Held:
     def thaw(self) -> None:
         """See the port."""
         self._frost.thaw()
+
+    def close(self) -> None:
+        """See the port: there is nothing."""

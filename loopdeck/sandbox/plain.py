@@ -23,6 +23,7 @@ from loopdeck.sandbox.hunt import Hunt
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.port import Command, Finished
 from loopdeck.sandbox.waiting import not_started, pidfd, refuse, undisturbed
+from loopdeck.sandbox.ways import same_ports
 
 GRACE_S = 1.6
 """Seconds between INT and KILL, with TERM half way: of the two within which whoever ends a run sees it over, the rest is for KILL and
@@ -47,6 +48,7 @@ class PlainDoor(Held):
         Raises WorkspaceError if the command can't be started, or if the kernel does not let go of one of its processes.
         """
         refuse(command)
+        same_ports(command)
         with _subreaper:
             running = _Running(command, family.Mark(self._marker, uuid.uuid4().hex), on_output)
             try:

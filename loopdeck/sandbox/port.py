@@ -10,11 +10,44 @@ Role = Literal["tool", "check", "setup"]
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """A port of this machine that a command is to find as `127.0.0.1:inside_port`, wherever it runs. `target` is host and port.
+
+    Where a door shares the machine's network with the command both ports must be the same.
+    """
+
+    name: str
+    inside_port: int
+    target: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A connection that a command asked for beyond its walls, told when it is over. Sizes are bytes, as seen from the command.
+
+    `why` is for people, empty if it was `allowed`. `failed`: it may be reached, and could not be.
+    """
+
+    host: str
+    port: int
+    verdict: Literal["allowed", "refused", "failed"]
+    role: Role
+    why: str = ""
+    sent: int = 0
+    received: int = 0
+    seconds: float = 0.0
+
+
+OnReached = Callable[[Reached], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """What to run: `argv` (no shell is added), where, with exactly which environment, and within which bounds.
 
     `output_limit` is in bytes: of a longer output the head and the tail are kept, and the hash and size of the whole.
-    `writable` are the folders it may write to, and `role` says what else it may: for doors that can hold it to them.
+    `writable` are the folders it may write to, and `role` says what else it may: for doors that can hold it to them. `forwards` are
+    ports of this machine that it needs.
     """
 
     argv: tuple[str, ...]
@@ -25,6 +58,7 @@ class Command:
     stdin: bytes = b""
     writable: tuple[Path, ...] = field(default=())
     role: Role = "tool"
+    forwards: tuple[Forward, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +66,7 @@ class Finished:
     """What came of it. `exit_code` is None if it was ended by us or a signal (`ended_by` says which: `timeout`, `signal 9`).
 
     `output` is stdout and stderr as they came, cut to `output_limit`; `output_hash` is the SHA-256 of the whole, `size` its bytes.
+    `refusals` are sentences: what its walls kept from it that it may not have been told itself.
     """
 
     exit_code: int | None
@@ -40,6 +75,7 @@ class Finished:
     size: int
     seconds: float
     ended_by: str = ""
+    refusals: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -85,6 +121,10 @@ class Door(Protocol):
 
     def thaw(self) -> None:
         """Let them go on."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is kept between commands. For when none is under way; another may be run all the same."""
         ...
 
     async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Finished:

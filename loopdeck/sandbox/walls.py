@@ -51,13 +51,18 @@ class Walls:
     shared: tuple[Path, ...] = ()
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
-    network: bool = False
-    setup_network: bool = False
+    network: bool | tuple[str, ...] = False
+    setup_network: bool | tuple[str, ...] = False
     protect: tuple[str, ...] = ()
 
     def open_to(self, command: Command) -> bool:
-        """True if the command may use the network."""
-        return self.setup_network if command.role == "setup" else self.network
+        """True if the command may use the network as it likes."""
+        return (self.setup_network if command.role == "setup" else self.network) is True
+
+    def listed(self, command: Command) -> tuple[str, ...]:
+        """The hosts that the command may reach, and no other; none if it may reach all, or nothing."""
+        named = self.setup_network if command.role == "setup" else self.network
+        return () if isinstance(named, bool) else named
 
     def options(self, command: Command, seals: Sequence[str] = ()) -> list[str]:
         """All of bubblewrap's options for `command`; `seals` are mounts within its own folders."""

@@ -7,7 +7,7 @@ import pytest
 
 from loopdeck.core.spec import CheckSpec, Exit, LoopSpec, Maker, Sandbox, Workspace
 from loopdeck.git.repository import find
-from loopdeck.sandbox.choice import UNSANDBOXED, Chosen, door_for
+from loopdeck.sandbox.choice import UNSANDBOXED, Chosen, Ground, door_for
 from loopdeck.sandbox.port import Command, Role
 from tests.kit.repos import git, make_repo, write_files
 from tests.kit.walled import ENV, name, walled
@@ -32,7 +32,7 @@ class Place:
             "fix", "Mend it.", Maker("scripted", "m"), (CheckSpec("c", run="true"),), Exit(1), sandbox=sandbox or Sandbox(),
             workspace=Workspace(link=link),
         )  # fmt: skip
-        return asyncio.run(door_for(spec, find(self.root), self.deck, self.tree, self.env, name()))
+        return asyncio.run(door_for(spec, Ground(find(self.root), self.deck, self.tree, self.env), name()))
 
     def say(self, chosen: Chosen, line: str, role: Role = "tool") -> str:
         """What a command line of the maker's prints."""
