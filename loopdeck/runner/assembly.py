@@ -17,7 +17,7 @@ from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
 from loopdeck.runner.workplace import Workplace
-from loopdeck.sandbox.choice import door_for
+from loopdeck.sandbox.choice import Ground, door_for
 from loopdeck.sandbox.environment import environment
 from loopdeck.store.frozen import Frozen
 from loopdeck.store.inbox import Inbox
@@ -35,7 +35,7 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     repo = find(Path(frozen.root))
     env = environment(os.environ, frozen.spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
     tree = home.worktree(frozen.loop, frozen.run)
-    chosen = await door_for(frozen.spec, repo, home.path, tree, env, frozen.run)
+    chosen = await door_for(frozen.spec, Ground(repo, home.path, tree, env), frozen.run)
     if chosen.notice and record.run.status not in ("idle", "ended") and chosen.notice not in record.run.notices:
         record.happened(ev.NoticeRaised(chosen.notice))
     door = chosen.door
@@ -49,4 +49,5 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
         yield Life(site, Hand(record, Inbox(paths.inbox), state), places)
     finally:
         places.release()
+        door.close()
         await site.close()
