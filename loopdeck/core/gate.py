@@ -9,7 +9,7 @@ run.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -17,18 +17,22 @@ import msgspec
 from msgspec import Struct
 
 from loopdeck.core import gatedpaths, globs, hazards
-from loopdeck.core.gatematch import Rule, allows, might_match, parse
+from loopdeck.core.gatematch import allows, might_match
 from loopdeck.core.happening import Tier
+from loopdeck.core.rules import Rule, Walled, parse
 from loopdeck.core.shellwords import Command, commands, plain, quoted
 from loopdeck.core.spec import TOOL_NAMES, Level
 
 REPORT = ".loop/REPORT.md"
 """The one file a maker of level `report` may write, besides its state."""
+_SKILLS = (".loop/skills/**",)
 READING = frozenset({"read_file", "glob", "grep", "skill"})
 WRITING = frozenset({"write_file", "edit_file"})
 _TIERS: tuple[Tier, ...] = ("low", "medium", "high", "dangerous")
 
 Verdict = Literal["allow", "ask", "deny"]
+Doubt = Callable[[str], str]
+"""Why the program that a command word names can't be trusted to be what its name says; empty if it can."""
 
 
 class Policy(Struct, frozen=True, omit_defaults=True):
@@ -45,6 +49,11 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     network: bool = False
     level: Level = "assisted"
 
+    @property
+    def walled(self) -> Walled:
+        """What holds a command."""
+        return "none" if not self.confined else "open" if self.network else "closed"
+
 
 class Ruling(Struct, frozen=True):
     """What becomes of a call. `rule` is the operator's rule that decided, or the name of a built-in one; `reason` is for people."""
@@ -55,22 +64,32 @@ class Ruling(Struct, frozen=True):
     reason: str
 
 
-def judge(policy: Policy, tool: str, arguments: str) -> Ruling:
-    """The ruling on one call; `arguments` is JSON text. What can't be understood is never allowed."""
+def by_name(word: str) -> str:
+    """The doubt that a name alone raises: the worktree's own programs are what its maker makes of them."""
+    if "/" in word and not word.startswith("/"):
+        return f"{word} is a program in the worktree, where its maker can change it"
+    return ""
+
+
+def judge(policy: Policy, tool: str, arguments: str, doubt: Doubt = by_name) -> Ruling:
+    """The ruling on one call; `arguments` is JSON text. What can't be understood is never allowed.
+
+    `doubt` knows where programs are: a rule with a pattern lets through only one that raises none.
+    """
     given = _given(arguments)
     risk = tier(tool, arguments)
     if given is None:
         return Ruling("deny", "arguments", risk, "its arguments are not a JSON object")
-    for text in policy.deny:
-        if might_match(parse(text), tool, given):
-            return Ruling("deny", text, risk, f"the rule {text} denies it")
+    for rule in _in_force(policy.deny, policy):
+        if might_match(rule, tool, given):
+            return Ruling("deny", rule.text, risk, f"the rule {rule.text} denies it")
     closed = _closed(policy, tool, given)
     if closed:
         return Ruling("deny", closed[0], risk, closed[1])
-    for text in policy.ask:
-        if might_match(parse(text), tool, given):
-            return Ruling("ask", text, risk, f"the rule {text} asks")
-    return _open(policy, tool, given, risk)
+    for rule in _in_force(policy.ask, policy):
+        if might_match(rule, tool, given):
+            return Ruling("ask", rule.text, risk, f"the rule {rule.text} asks")
+    return _open(policy, tool, given, risk, doubt)
 
 
 def _closed(policy: Policy, tool: str, given: Mapping[str, object]) -> tuple[str, str] | None:
@@ -82,14 +101,16 @@ def _closed(policy: Policy, tool: str, given: Mapping[str, object]) -> tuple[str
         return "worktree", "the path is outside the worktree"
     if policy.level == "report" and path != REPORT:
         return "level: report", f"the level of this loop is report: it may write nothing but {REPORT} and its state"
+    if gatedpaths.protected_by(path, _SKILLS):
+        return "skills", "the files of skills are to be read: they are put back before each iteration"
     pattern = gatedpaths.protected_by(path, policy.protect)
     if pattern:
         return f"protect: {pattern}", f"{path} is protected ({pattern}): the loop may not change it, and checks see it as it was"
     return None
 
 
-def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier) -> Ruling:
-    rules = [parse(text) for text in policy.allow]
+def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier, doubt: Doubt) -> Ruling:
+    rules = _in_force(policy.allow, policy)
     path = gatedpaths.normal(str(given.get("path", ""))) if tool in WRITING else None
     if path is not None and gatedpaths.gated(path):
         rules = [rule for rule in rules if rule.pattern and gatedpaths.gated(globs.fixed_root(rule.pattern))]
@@ -99,15 +120,33 @@ def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier) ->
         return Ruling("ask", "gated path", risk, f"{path} configures tools that run code: it always asks")
     if tool == "bash" and policy.level == "report":
         return Ruling("ask", "level: report", risk, "the level of this loop is report: every command asks")
-    fitting = _fitting(rules, tool, given)
+    doubts = [(rule.text, _doubtful(rule, tool, given, doubt)) for rule in rules if allows(rule, tool, given)]
+    fitting = next((text for text, doubtful in doubts if not doubtful), "")
     if fitting:
         return Ruling("allow", fitting, risk, f"the rule {fitting} allows it")
     if tool in TOOL_NAMES and tool != "bash":
         return Ruling("allow", "default", risk, "it stays in the worktree")
     if policy.confined and not policy.network and policy.level != "report":
         return Ruling("allow", "default", risk, "it can't leave the sandbox")
+    if doubts:
+        return Ruling("ask", "default", risk, f"the rule {doubts[0][0]} names it, but {doubts[0][1]}")
     why = "from the sandbox it can reach the network" if policy.confined else "no sandbox holds it"
     return Ruling("ask", "default", risk, f"no rule allows it, and {why}")
+
+
+def _in_force(texts: tuple[str, ...], policy: Policy) -> list[Rule]:
+    """The rules that hold behind these walls."""
+    return [rule for rule in map(parse, texts) if not rule.when.sandbox or policy.walled in rule.when.sandbox]
+
+
+def _doubtful(rule: Rule, tool: str, given: Mapping[str, object], doubt: Doubt) -> str:
+    """What speaks against the program of a command that a rule of more than a tool's name allows; empty if nothing does."""
+    if tool != "bash" or (rule.pattern is None and not rule.when.host):
+        return ""
+    words = plain(str(given.get("command", "")))
+    if words is None:
+        return "it is not one plain command"
+    return "" if words[0] in hazards.BUILTINS else doubt(words[0])
 
 
 def _fitting(rules: list[Rule], tool: str, given: Mapping[str, object]) -> str:

@@ -8,33 +8,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from loopdeck.core import gatedpaths, globs, hazards
+from loopdeck.core import gatedpaths, globs, hazards, ruleconditions
+from loopdeck.core.rules import Rule
 from loopdeck.core.shellwords import Command, Word, commands, plain
 
 FILE_TOOLS = frozenset({"read_file", "write_file", "edit_file", "glob", "grep"})
-_RULE = re.compile(r"\s*([^\s()]+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _SHORT_OPTIONS = re.compile(r"-[A-Za-z]+")
 _MAX_NESTED = 4
-
-
-class Rule(NamedTuple):
-    """A rule as it was written, its tool, and its pattern; None stands for every call of the tool."""
-
-    text: str
-    tool: str
-    pattern: str | None
-
-
-@lru_cache(maxsize=1024)
-def parse(text: str) -> Rule:
-    """The rule in `text`; one that makes no sense names the tool it begins with, as far as it can be seen."""
-    found = _RULE.fullmatch(text)
-    if found is None:
-        return Rule(text, re.split(r"[\s(]", text.strip(), maxsplit=1)[0], "")
-    pattern = found[2].strip() if found[2] is not None else None
-    return Rule(text, found[1], pattern)
 
 
 def _names(rule: Rule, tool: str) -> bool:
@@ -42,10 +23,13 @@ def _names(rule: Rule, tool: str) -> bool:
 
 
 def allows(rule: Rule, tool: str, given: Mapping[str, object]) -> bool:
-    """True if `rule` certainly names the call."""
+    """True if `rule` certainly names the call; on the sandbox it may ask for is not looked here."""
     if not _names(rule, tool):
         return False
     pattern = rule.pattern
+    spelled = len(_pattern_words(pattern)) if tool == "bash" and pattern else 0
+    if (rule.when.host or rule.when.path) and not ruleconditions.certainly(rule.when, tool, given, spelled):
+        return False
     if pattern is None:
         return True
     if not pattern:
@@ -62,8 +46,10 @@ def allows(rule: Rule, tool: str, given: Mapping[str, object]) -> bool:
 
 
 def might_match(rule: Rule, tool: str, given: Mapping[str, object]) -> bool:
-    """True unless `rule` certainly does not name the call."""
+    """True unless `rule` certainly does not name the call; on the sandbox it may ask for is not looked here."""
     if not _names(rule, tool):
+        return False
+    if (rule.when.host or rule.when.path) and not ruleconditions.possibly(rule.when, tool, given):
         return False
     pattern = rule.pattern
     if not pattern:
@@ -153,6 +139,8 @@ def _may_be(command: Command, wanted: tuple[str, ...], depth: int) -> bool:
             return True
         scripts = [word.begin for word in rest]
         return any(_may_run(script, wanted, depth + 1) for script in (*scripts, " ".join(scripts)))
+    if hazards.evaluated(name, [word.begin for word in rest]) and any(_holds_command(word.begin, wanted, depth) for word in rest):
+        return True
     if hazards.INTERPRETERS.fullmatch(name) or name in {"awk", "gawk", "mawk", "sed"}:
         return any(_loosely(word.begin + " " + word.end, wanted) for word in rest)
     starts = [at + 1 for at, word in enumerate(rest) if name in hazards.WRAPPERS or _leads(rest, at)]
@@ -161,6 +149,11 @@ def _may_be(command: Command, wanted: tuple[str, ...], depth: int) -> bool:
     # A wrapper may take a whole line as one word: `ssh host 'git push'`, `git submodule foreach 'git push'`.
     lines = [command[at].begin for at in starts if " " in command[at].begin]
     return any(_may_run(line, wanted, depth + 1) for line in lines)
+
+
+def _holds_command(word: str, wanted: tuple[str, ...], depth: int) -> bool:
+    """True if a literal word holds a substitution that a builtin would carry out, and it might run the wanted words."""
+    return ("$(" in word or "`" in word or word.startswith(wanted[0])) and _may_run(word, wanted, depth + 1)
 
 
 def _leads(rest: Sequence[Word], at: int) -> bool:

@@ -19,9 +19,24 @@ WRAPPERS = _words(
     "strace ltrace gdb watch parallel flock script ssh time npx uvx",
 )
 """Programs that run what some of their words say."""
+_TAME_BUILTINS = _words(
+    ": true false echo pwd cd pushd popd dirs type times help exit return break continue shift kill hash umask ulimit alias unalias",
+    "bg fg disown suspend logout caller shopt",
+)
+"""Builtins of a shell that take literal words for what they are."""
+_SUBSCRIPTS = _words("test [ printf")
+"""Builtins that evaluate a word as the name of a variable, with commands in its subscript, if an option says that it is one."""
+_EVALUATING = _words(
+    "declare typeset local export readonly unset let read readarray mapfile getopts wait set compgen complete compopt bind enable",
+    "history fc jobs coproc",
+)
+"""Builtins that evaluate, load or run what their words say: `let 'a[$(id)]'` runs `id`."""
 BEFORE_A_COMMAND = _words("exec run foreach -exec -execdir -ok -okdir -x -X --exec --exec-batch --")
 """Words of any program after which another command may start."""
 INTERPRETERS = re.compile(r"(?:python|pypy|perl|ruby|node|nodejs|deno|bun|php|lua|Rscript|osascript|tclsh|pwsh)[\d.]*")
+
+BUILTINS = _TAME_BUILTINS | _SUBSCRIPTS | _EVALUATING | SOURCING | _words("exec command builtin")
+"""Names that a shell looks for in itself before it looks for a program."""
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "find": ("-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprint0", "-fprintf", "-fls"),
@@ -29,6 +44,18 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "rg": ("--pre", "--hostname-bin"),
     "ag": ("--pager",),
     "sort": ("-o", "--output", "--compress-program"),
+    "shuf": ("-o", "--output"),
+    "split": ("--filter",),
+    "install": ("--strip-program",),
+    "cmake": ("-P", "-E", "-C"),
+    "fzf": ("--preview", "--bind", "--become"),
+    "bat": ("--pager",),
+    "batcat": ("--pager",),
+    "file": ("-C", "--compile", "-m", "--magic-file"),
+    "ssh-keygen": ("-D", "-f"),
+    "java": ("-javaagent", "-agentpath", "-agentlib", "-XX:OnError", "-XX:OnOutOfMemoryError"),
+    "psql": ("-c", "-f", "-o", "-L", "--command", "--file", "--output"),
+    "mysql": ("-e", "--execute", "--pager", "--tee"),
     "tar": (
         *("-I", "-F", "--checkpoint-action", "--to-command", "--use-compress-program", "--rsh-command", "--rmt-command"),
         *("--info-script", "--new-volume-script"),
@@ -44,7 +71,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "cargo": ("--config", "--manifest-path"),
     "npm": ("-C", "--prefix", "--script-shell", "--node-options"),
     "pandoc": ("-F", "-L", "-o", "--filter", "--lua-filter", "--output", "--pdf-engine"),
-    "gcc": ("-wrapper", "-B"),
+    **dict.fromkeys(("gcc", "g++", "cc", "c++", "clang", "clang++"), ("-wrapper", "-B", "-fplugin", "-specs", "-Xclang")),
     "tree": ("-o",),
     "xxd": ("-r",),
     "date": ("-s", "--set"),
@@ -53,7 +80,8 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 _GIT_BEFORE = ("-c", "-C", "-p", "--config-env", "--exec-path", "--git-dir", "--work-tree", "--paginate")
 _GIT = (
     *("--upload-pack", "--receive-pack", "--exec", "--open-files-in-pager", "--ext-diff", "--textconv", "--output", "--extcmd"),
-    *("--template", "--separate-git-dir", "--config"),
+    *("--template", "--separate-git-dir", "--config", "--edit", "--edit-description", "--strategy"),
+    *("--sendmail-cmd", "--smtp-server", "--to-cmd", "--cc-cmd", "--header-cmd", "--exec-path", "--remote"),
 )
 _GIT_SHORT = {"rebase": ("-x",), "grep": ("-O",), "clone": ("-u", "-c"), "archive": ("-o",), "format-patch": ("-o",)}
 _GIT_RUNS = frozenset({"config", "difftool", "mergetool", "filter-branch", "bisect", "submodule", "alias", "help", "web--browse"})
@@ -90,12 +118,19 @@ def beyond(words: Sequence[str], spelled: int) -> str:
     rest = words[spelled:]
     if not rest:
         return ""
+    if name in _EVALUATING:
+        return rest[0]
     if name in WRAPPERS or name in SHELLS or name in SOURCING or INTERPRETERS.fullmatch(name):
         return _unspelled(name, words, spelled)
     special = _SPECIAL.get(name)
     if special:
         return special(words, spelled)
     return next((word for word in rest if _any_option(word, _OPTIONS.get(name, ()))), "")
+
+
+def evaluated(name: str, words: Sequence[str]) -> bool:
+    """True if the builtin `name` may evaluate one of its `words`, and run the commands in it."""
+    return name in _EVALUATING or (name in _SUBSCRIPTS and any(_names_variable(word) for word in words))
 
 
 def grave(name: str, words: Sequence[str]) -> bool:
@@ -121,7 +156,27 @@ def _is_option(word: str, option: str) -> bool:
         return len(head) > 2 and option.startswith(head)
     if len(option) == 2:
         return re.match(rf"-[A-Za-z0-9]*{option[1]}", word) is not None
-    return word == option or word.startswith(option + "=")
+    return word == option or word.startswith((option + "=", option + ":"))
+
+
+def _names_variable(word: str) -> bool:
+    return word.startswith(("-v", "-R"))
+
+
+def _subscripts(words: Sequence[str], spelled: int) -> str:
+    return words[spelled] if any(_names_variable(word) for word in words[1:]) else ""
+
+
+def _uniq(words: Sequence[str], spelled: int) -> str:
+    # Its second operand is the file that it overwrites.
+    operands = [at for at, word in enumerate(words) if at and not re.match(r"[-+].", word)]
+    return words[operands[1]] if len(operands) > 1 and operands[1] >= spelled else ""
+
+
+def _statements(words: Sequence[str], spelled: int) -> str:
+    return next(
+        (word for word in words[spelled:] if re.search(r"^\s*\.|[\r\n]\.|readfile|writefile|load_extension|-cmd|-init", word)), ""
+    )
 
 
 def _unspelled(name: str, words: Sequence[str], spelled: int) -> str:
@@ -189,6 +244,9 @@ _SPECIAL: dict[str, Callable[[Sequence[str], int], str]] = {
     "gawk": _awk,
     "mawk": _awk,
     "nawk": _awk,
+    **dict.fromkeys(_SUBSCRIPTS, _subscripts),
+    "uniq": _uniq,
+    "sqlite3": _statements,
     "make": _make,
     "gmake": _make,
     "tar": _tar,

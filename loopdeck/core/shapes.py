@@ -8,6 +8,7 @@ import re
 import warnings
 from datetime import datetime
 
+from loopdeck.core import rules
 from loopdeck.core.spec import TOOL_NAMES
 from loopdeck.core.tables import Complaint, listed, nearest
 
@@ -149,8 +150,12 @@ def cron(line: str) -> Complaint | None:
 
 
 def rule(written: str) -> Complaint | None:
-    """A gate's rule: a tool's name, or `tool(pattern)`."""
-    found = _RULE.fullmatch(written.strip())
+    """A gate's rule: a tool's name, or `tool(pattern)`, and conditions after it."""
+    head = rules.bare(written.strip())
+    given = written.strip()[len(head) :]
+    if given and (complaint := _conditions(head, given)):
+        return complaint
+    found = _RULE.fullmatch(head)
     if found is None:
         return f"is not a rule: {_cut(written)}", "Write a tool's name, or `tool(pattern)`: `bash(git push)`."
     tool, inner = found[1], found[2]
@@ -166,6 +171,23 @@ def rule(written: str) -> Complaint | None:
     if tool in _FILE_TOOLS:
         return path(inner)
     return None
+
+
+def _conditions(head: str, given: str) -> Complaint | None:
+    """What is wrong with the conditions of the rule `head`."""
+    when = rules.conditions(given)
+    if when is None:
+        known = (
+            "`when sandbox=none` (`closed`, `open`), `when host=api.example.com`, `when path=gated` (`flagged`, `outside`, `worktree`)"
+        )
+        return f"has a condition that is none: {_cut(given.strip())}", f"Known, each once: {known}; several values with commas."
+    tool = rules.parse(head).tool
+    files = tool in _FILE_TOOLS
+    if when.path and not files and tool != "bash":
+        return f"has a condition on paths, of which {tool} has none", "Leave it out, or put it on bash or a file tool."
+    if when.host and (files or tool in {"update_state", "skill"}):
+        return f"has a condition on hosts, to which {tool} never goes", "Leave it out, or put it on bash or a connector's tool."
+    return next((complaint for one in when.host if (complaint := host(one))), None)
 
 
 def _bash_pattern(inner: str) -> Complaint | None:

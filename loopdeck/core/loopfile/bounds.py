@@ -1,4 +1,4 @@
-"""When a run starts, what it may do and where it ends: `[trigger]`, `[exit]`, `[gates]`, `[workspace]`, `[sandbox]`."""
+"""When a run starts, what it may do and where it ends: `[trigger]`, `[exit]`, `[workspace]`, `[sandbox]`."""
 
 from datetime import date
 from typing import get_args
@@ -7,7 +7,7 @@ from loopdeck.core import limits, shapes
 from loopdeck.core.findings import SEVERITIES
 from loopdeck.core.loopfile.available import refuse
 from loopdeck.core.loopfile.remedies import remedies
-from loopdeck.core.spec import Exit, Gates, Missed, Overlap, Sandbox, Trigger, Workspace
+from loopdeck.core.spec import Exit, Missed, Overlap, Sandbox, Trigger, Workspace
 from loopdeck.core.tables import Table, kind_of
 from loopdeck.core.usage import picodollars
 
@@ -62,16 +62,6 @@ def read_exit(table: Table, *, whole: bool) -> Exit:
         remedy = "Write `max_cost_usd = 2.00` or `max_tokens = 500_000`."
         table.note("", "`[exit]` has neither max_cost_usd nor max_tokens", remedy)
     return ends
-
-
-def read_gates(table: Table) -> Gates:
-    """`[gates]`."""
-    gates = Gates(*(table.texts(key, shape=shapes.rule) for key in ("allow", "ask", "deny")))
-    table.unknown(remedies("gates"))
-    if "bash" in gates.allow:
-        what = "`gates.allow` lets every shell command through, also where no sandbox holds it"
-        table.note("allow", what, 'Allow the commands that are needed: "bash(pytest)".', warning=True)
-    return gates
 
 
 def read_workspace(table: Table) -> Workspace:

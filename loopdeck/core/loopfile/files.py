@@ -14,6 +14,7 @@ from loopdeck.core.loopfile import bounds
 from loopdeck.core.loopfile.available import refuse, warn
 from loopdeck.core.loopfile.checks import Grading, read_checks
 from loopdeck.core.loopfile.experiments import read_experiment
+from loopdeck.core.loopfile.gates import read_gates
 from loopdeck.core.loopfile.lint import lint, required
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.loopfile.uses import Use, named
@@ -184,8 +185,8 @@ def _refused(top: Table, spec: LoopSpec) -> None:
 
 def _gates(top: Table, deck: DeckFile) -> Gates:
     own = top.table("gates")
-    below = bounds.read_gates(Table("gates", {}, own.home, top.problems).over(deck.defaults.get("gates", {})))
-    gates = bounds.read_gates(own)
+    below = read_gates(Table("gates", {}, own.home, top.problems).over(deck.defaults.get("gates", {})))
+    gates = read_gates(own)
     added = (tuple(dict.fromkeys(getattr(below, key) + getattr(gates, key))) for key in ("allow", "ask", "deny"))
     return Gates(*added)
 
@@ -195,7 +196,7 @@ def _read_defaults(defaults: Mapping[str, Table]) -> None:
     read_models(defaults["models"])
     bounds.read_workspace(defaults["workspace"])
     bounds.read_exit(defaults["exit"], whole=False)
-    bounds.read_gates(defaults["gates"])
+    read_gates(defaults["gates"])
     bounds.read_sandbox(defaults["sandbox"])
 
 
