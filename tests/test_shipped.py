@@ -1,5 +1,7 @@
 """What ships with loopdeck is found from a checkout and from a wheel, and every template makes a loop that lints clean."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from loopdeck import shipped
 from loopdeck.core.loopfile import read_deck, read_loop
 from loopdeck.errors import UsageError, WorkspaceError
+from loopdeck.store.skills import find_skills
 from loopdeck.store.specs import load_loop
 from tests.kit.repos import write_files
 
@@ -57,7 +60,34 @@ def test_a_wheel_holds_every_file_that_is_shipped(tmp_path):
 
 
 def test_there_is_a_template_for_each_common_loop():
-    assert shipped.templates() == ("docs-links", "fix-tests", "minimal", "missing-test", "triage", "version-string")
+    assert shipped.templates() == (
+        "dependency-updates", "docs-links", "experiments", "fix-tests", "minimal", "missing-test", "pr-review", "triage",
+        "version-string",
+    )  # fmt: skip
+
+
+@pytest.mark.req("S2-056")
+def test_every_shipped_skill_is_named_by_a_template_and_comes_with_its_loop(tmp_path):
+    named = {}
+    for template in shipped.templates():
+        for skill in tomllib.loads(shipped.template(template)["loop.toml"]).get("skills", ()):
+            named.setdefault(skill, template)
+    assert set(named) == {folder.name for folder in shipped.shipped_skills().iterdir()}
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for skill, template in named.items():
+        new = [sys.executable, "-m", "loopdeck", "new", f"my-{template}", "--template", template, "--json"]
+        made = subprocess.run(
+            new, cwd=tmp_path, check=True, capture_output=True, env={**os.environ, "LOOPDECK_HOME": str(tmp_path / "home")}
+        )
+        assert f".loopdeck/skills/{skill}/SKILL.md" in json.loads(made.stdout)["files"]
+        assert find_skills(tmp_path).found[skill].warnings == ()
+
+
+@pytest.mark.parametrize(("prints", "fails"), [("1.2", False), ("1.95", True), ("", True), ("broken", True), ("9\n1.9", False)])
+def test_the_experiments_template_fails_while_the_number_is_too_high(tmp_path, prints, fails):
+    command = tomllib.loads(shipped.template("experiments")["loop.toml"])["check"][0]["run"]
+    (tmp_path / "bench.py").write_text(f"print({prints!r})" if prints else "raise SystemExit(1)")
+    assert (subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True).returncode != 0) == fails
 
 
 @pytest.mark.parametrize("name", shipped.templates())
@@ -72,7 +102,7 @@ def test_every_template_lints_clean(name, values):
     assert reading.problems == ()
     assert reading.spec is not None
     assert reading.spec.maker.agent == values.get("agent", "anthropic")
-    assert "$" not in files["loop.toml"].replace("test $? -eq 1", "")
+    assert not re.search(r"\$\{?[A-Za-z_]", files["loop.toml"]), "a variable is left"
     for skill in reading.spec.skills:
         assert shipped.skill(skill)["SKILL.md"].startswith(f"---\nname: {skill}\n")
     for check in reading.spec.checks:

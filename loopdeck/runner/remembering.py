@@ -11,7 +11,7 @@ from loopdeck.core.merge3 import Conflict, merge3
 from loopdeck.core.prompt import findings_text
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
-from loopdeck.store.loopfolder import FINDINGS, REPORT, STATE, LoopFolder
+from loopdeck.store.loopfolder import FINDINGS, REPORT, SKILLS, STATE, LoopFolder
 from loopdeck.store.state import StateClash, StateTooLarge
 
 
@@ -31,6 +31,9 @@ class Remembering:
         folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
         folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")
+        if skills := self._site.skill_files():
+            # Anew each time: whatever a maker did to them is gone, and they are as they were frozen.
+            folder.lay(SKILLS, skills)
         record.traced(tr.StateRead(step.number, "maker", base))
         record.happened(ev.IterationStarted(step.number, base, step.final))
 

@@ -20,6 +20,7 @@ from loopdeck.runner.record import Record
 from loopdeck.runner.workplace import Workplace
 from loopdeck.sandbox.port import Door
 from loopdeck.store.frozen import Frozen
+from loopdeck.store.loopfolder import NAME, SKILLS
 from loopdeck.store.state import LoopState
 from loopdeck.tools.port import ToolContext
 
@@ -77,8 +78,16 @@ class Site:
         return tuple(name for name in asked if name in _REPORT_TOOLS) if self.spec.level == "report" else asked
 
     def skills(self) -> dict[str, str]:
-        """Texts of the loop's skills, by name."""
-        return {key.partition(":")[2]: text for key, text in self.frozen.files.items() if key.startswith("skill:")}
+        """Texts of the loop's skills, by name, each with word of what lies beside it."""
+        files = self.skill_files()
+        texts = {name.partition("/")[0]: text for name, text in files.items() if name.endswith("/SKILL.md") and name.count("/") == 1}
+        beside = {name: sorted(file for file in files if file.startswith(f"{name}/") and file != f"{name}/SKILL.md") for name in texts}
+        return {name: text + _told_of(beside[name]) for name, text in texts.items()}
+
+    def skill_files(self) -> dict[str, str]:
+        """All files of the loop's skills, as frozen, by `<skill>/<path in its folder>`."""
+        keys = {key: key.partition(":")[2] for key in self.frozen.files if key.startswith("skill:")}
+        return {name if "/" in name else f"{name}/SKILL.md": self.frozen.files[key] for key, name in keys.items()}
 
     @cached_property
     def template(self) -> Part:
@@ -139,3 +148,8 @@ class Site:
         """Let go of connections."""
         for agent in self._agents.values():
             await agent.close()
+
+
+def _told_of(files: list[str]) -> str:
+    listed = ", ".join(f"`{NAME}/{SKILLS}/{file}`" for file in files)
+    return f"\n\nFiles of this skill, to be read or run from the worktree: {listed}." if files else ""

@@ -7,6 +7,7 @@ files are opened without following links.
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from loopdeck.errors import Exhausted, WorkspaceError
@@ -16,6 +17,7 @@ NAME = ".loop"
 STATE = "STATE.md"
 FINDINGS = "FINDINGS.md"
 REPORT = "REPORT.md"
+SKILLS = "skills"
 _MOST = 1 << 20
 
 
@@ -34,6 +36,21 @@ class LoopFolder:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
                 file.write(text)
+        except OSError as error:
+            kind = Exhausted if error.errno in EXHAUSTED else WorkspaceError
+            raise kind(f"{NAME}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error
+
+    def lay(self, name: str, texts: Mapping[str, str]) -> None:
+        """Make the folder `name` anew, with a file, to be read only, for each path in it. Raises WorkspaceError."""
+        try:
+            self._plain_folder()
+            self._clear(self._dir / name)
+            for inner, text in texts.items():
+                path = self._dir / name / inner
+                path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", errors="replace", newline="")
+                # A script keeps its word of how it is to be run.
+                path.chmod(0o555 if text.startswith("#!") else 0o444)
         except OSError as error:
             kind = Exhausted if error.errno in EXHAUSTED else WorkspaceError
             raise kind(f"{NAME}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error

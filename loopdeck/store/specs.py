@@ -18,7 +18,7 @@ from loopdeck.errors import UsageError
 from loopdeck.store.deckfiles import DECK, FOLDER, LOOP_FILE, LOOPS, list_loops, loop_dir
 from loopdeck.store.files import is_there
 from loopdeck.store.frozen import Frozen, exit_hash_of, freeze, harness_of, hash_of, thaw
-from loopdeck.store.skills import Skill, Skills, find_skills
+from loopdeck.store.skills import Skill, Skills, beside, find_skills
 from loopdeck.store.texts import read_text
 
 __all__ = [
@@ -97,6 +97,9 @@ def used(root: Path, spec: LoopSpec) -> Iterator[Used]:
         if key.startswith("skill:"):
             found = skills.found.get(key.partition(":")[2])
             yield Used(key, found.path if found else "", _skill(skills, use))
+            if found is not None:
+                folder = found.path.rpartition("/")[0]
+                yield from (Used(f"{key}/{name}", f"{folder}/{name}", text) for name, text in beside(root, found).texts.items())
         else:
             file = _file(root, spec.name, use)
             yield Used(key, file, _inside(root, file))
@@ -156,7 +159,7 @@ def _problems(root: Path, name: str, use: Use, skills: Skills) -> list[Problem]:
     kind, _, _ = use.key.partition(":")
     if kind == "skill":
         text = _skill(skills, use)
-        return [text] if isinstance(text, Problem) else []
+        return [text] if isinstance(text, Problem) else _said_of_skill(root, use, skills)
     file = _file(root, name, use)
     text = _inside(root, file)
     if isinstance(text, Problem):
@@ -182,6 +185,18 @@ def _skill(skills: Skills, use: Use) -> str | Problem:
         return Problem(problem.file, problem.line, f"skill {name!r}: {problem.what}", problem.remedy)
     remedy = nearest(name, tuple(skills.found)) or f"Make {FOLDER}/skills/{name}/SKILL.md, or take it out."
     return Problem(use.file, use.line, f"there is no skill {name!r}", remedy)
+
+
+def _said_of_skill(root: Path, use: Use, skills: Skills) -> list[Problem]:
+    """What a person should know of a skill that can be used: its own warnings, files the maker won't see, namesakes it hides."""
+    skill = skills.found[use.key.partition(":")[2]]
+    remedy = "Take one of them out, or give it another name."
+    hidden = skills.hidden.get(skill.name, ())
+    namesakes = [
+        Problem(use.file, use.line, f"skill {skill.name!r} is {skill.path}; {other} is hidden by it", remedy, warning=True)
+        for other in hidden
+    ]
+    return [*namesakes, *skill.warnings, *beside(root, skill).warnings]
 
 
 def _json(text: str, file: str) -> list[Problem]:

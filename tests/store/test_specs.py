@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loopdeck.core.spec import Deck
 from loopdeck.errors import UsageError
-from loopdeck.store.skills import Skill, find_skills, read_skill
+from loopdeck.store.skills import Skill, find_skills
 from loopdeck.store.specs import gather, initial_state, list_loops, load_deck, load_loop, loop_dir
 
 LOOP = """\
@@ -286,46 +286,6 @@ def test_a_skill_that_is_not_there_or_broken_is_told(root):
         (FILE, 2, "there is no skill 'goood'"),
     ]
     assert reading.errors[1].remedy == "Did you mean `good`?"
-
-
-@pytest.mark.parametrize(
-    ("front", "line", "word"),
-    [
-        ("name: a\ndescription: b", 1, "no front matter"),
-        ("---\nname: a\n", 1, "no front matter"),
-        ("---\nname: a\n---\n", 1, "no description"),
-        ("---\ndescription: a\n---\n", 1, "no name"),
-        ("---\nname:\ndescription: b\n---\n", 2, "not one line"),
-        ("---\nname: a\ndescription: >\n  b\n---\n", 3, "not one line"),
-        ("---\nname: a\ndescription: |-\n  b\n---\n", 3, "not one line"),
-        ("---\nname: [a]\ndescription: b\n---\n", 2, "not one line"),
-        ('---\nname: "a\ndescription: b\n---\n', 2, "not one line"),
-        ("---\nname: ../a\ndescription: b\n---\n", 2, "can't be a skill's name"),
-        ("", 1, "no front matter"),
-    ],
-)
-def test_a_malformed_skill_is_told_with_its_line(front, line, word):
-    problem = read_skill(front, "SKILL.md")
-    assert not isinstance(problem, Skill)
-    assert (problem.file, problem.line) == ("SKILL.md", line)
-    assert word in problem.what
-    assert problem.remedy
-
-
-@pytest.mark.parametrize(
-    ("written", "description"),
-    [
-        ("Plain: with a colon # and a comment", "Plain: with a colon"),
-        ('"In \\"quotes\\" # all of it"', 'In "quotes" # all of it'),
-        ("'It''s so'", "It's so"),
-        ("C# code", "C# code"),
-    ],
-)
-def test_front_matter_is_read_as_others_write_it(written, description):
-    text = f"---\r\nname: a\r\nlicense: MIT\r\nmetadata:\r\n  version: 1\r\ndescription: {written}\r\n---\r\nText\n---\nmore"
-    skill = read_skill(text, "SKILL.md")
-    assert isinstance(skill, Skill)
-    assert (skill.name, skill.description, skill.text) == ("a", description, "Text\n---\nmore")
 
 
 def test_what_a_loop_stands_on_is_gathered_by_key(root):

@@ -17,6 +17,7 @@ class Use(Struct, frozen=True):
 
     `key` is what it is: `system`, `script`, `skill:<name>`, or of a check `rubric:<check>`, `script:<check>`,
     `schema:<check>`. `path` is relative to the loop's folder, a schema's to the repository root; a skill has none.
+    What lies beside a skill's SKILL.md is frozen as `skill:<name>/<path in its folder>`.
     """
 
     key: str
