@@ -22,10 +22,14 @@ class Room(NamedTuple):
 
 
 class NoRoom(NamedTuple):
-    """The call does not fit; `limit` is `cost_usd` or `tokens`, `left` what is left of it (picodollars or tokens)."""
+    """The call does not fit; `limit` is `cost_usd` or `tokens`, `left` what is left of it (picodollars or tokens).
+
+    `needs` is the least that the call would have had to set aside; 0 if that can't be told.
+    """
 
     limit: str
     left: int
+    needs: int = 0
 
 
 def taken_tokens(run: Run) -> int:
@@ -50,7 +54,7 @@ def room(run: Run, rates: Rates | None, input_bound: int, wanted_output: int) ->
         left = limits.max_tokens - taken_tokens(run)
         cap = min(cap, left - input_bound)
         if cap < least:
-            return NoRoom("tokens", max(left, 0))
+            return NoRoom("tokens", max(left, 0), input_bound + least)
     if rates is None and limits.max_cost is not None and limits.max_tokens is None:
         return NoRoom("cost_usd", max(limits.max_cost - taken_cost(run), 0))
     if rates is None:
@@ -61,7 +65,7 @@ def room(run: Run, rates: Rates | None, input_bound: int, wanted_output: int) ->
         if rates.output > 0:
             cap = min(cap, (left - input_cost) // rates.output)
         if cap < least or input_cost > left:
-            return NoRoom("cost_usd", max(left, 0))
+            return NoRoom("cost_usd", max(left, 0), input_cost + least * rates.output)
     return Room(cap, input_cost + cap * rates.output)
 
 

@@ -110,11 +110,12 @@ class ModelCallSettled(Happening, frozen=True):
 
 
 class LimitReached(Happening, frozen=True):
-    """The worst case of the next model call does not fit into what is left of `limit` (`cost_usd` or `tokens`)."""
+    """The next model call `needs` (0: not known) more than is `left` of `limit`: `cost_usd` (in picodollars) or `tokens`."""
 
     limit: str
     role: Role
     left: float
+    needs: float = 0
 
 
 class WaitStarted(Happening, frozen=True):

@@ -11,9 +11,11 @@ from msgspec import Struct, structs
 
 from loopdeck.core import events as ev
 from loopdeck.core import fold
+from loopdeck.core.plural import some
 from loopdeck.core.run import Run
 from loopdeck.core.unknown import Unknown
-from loopdeck.deck.passes import Awaited, Deed, History, Label, Pass, Touch, Trouble, Wait
+from loopdeck.deck.board import money
+from loopdeck.deck.passes import Awaited, Bound, Deed, History, Label, Pass, Touch, Trouble, Wait
 
 _SAID = 200
 """Characters of a broken check's last words."""
@@ -29,6 +31,7 @@ class Chronicle(Struct):
     troubles: list[Trouble] = []
     last: str = ""
     holder: str = ""
+    bound: Bound | None = None
 
     def take(self, event: ev.AnyEvent, stamp: fold.Stamp) -> None:
         """One event more. Raises Bug if the lifecycle forbids it."""
@@ -46,7 +49,7 @@ class Chronicle(Struct):
         pairs = zip(self.passes, run.iterations, strict=True)
         passes = tuple(structs.replace(one, iteration=iteration) for one, iteration in pairs)
         waits, touches, troubles = tuple(self.waits), tuple(self.touches), tuple(self.troubles)
-        return History(run, passes, waits, touches, troubles, last=self.last, damage=damage)
+        return History(run, passes, waits, touches, troubles, last=self.last, damage=damage, bound=self.bound)
 
 
 # What the maker and the checks did
@@ -65,7 +68,17 @@ def _settled(book: Chronicle, event: ev.ModelCallSettled, at: str) -> None:
 
 
 def _no_room(book: Chronicle, event: ev.LimitReached, at: str) -> None:
-    _wrong(book, "no_room", at, f"the next call of the {event.role} does not fit into what is left of {event.limit}")
+    worth = money if event.limit == "cost_usd" else _tokens
+    needs = f"sets aside {worth(round(event.needs), places=4)} at least" if event.needs else "may take more"
+    _wrong(book, "no_room", at, f"the next call of the {event.role} {needs}; left is {worth(round(event.left), places=4)}")
+
+
+def _tokens(number: int, *, places: int) -> str:
+    return some(number, "token")
+
+
+def _reserved(book: Chronicle, event: ev.ModelCallReserved, at: str) -> None:
+    book.bound = Bound(event.role, event.input_bound, event.output_cap, event.cost)
 
 
 def _refused(book: Chronicle, event: ev.ToolCallRefused, at: str) -> None:
@@ -210,6 +223,7 @@ _RULES: dict[type, Callable[..., None]] = {
     ev.IterationStarted: _began,
     ev.ModelCallSettled: _settled,
     ev.LimitReached: _no_room,
+    ev.ModelCallReserved: _reserved,
     ev.ToolCallRefused: _refused,
     ev.ToolCallFinished: _returned,
     ev.ToolCallLost: _lost,

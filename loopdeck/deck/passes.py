@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from loopdeck.core.findings import Finding, Verdict
+from loopdeck.core.happening import Role
 from loopdeck.core.run import Iteration, Run
 
 Awaited = Literal["approval", "verdict", "state", "pause", "hold", "stall", "back_off"]
@@ -75,6 +76,15 @@ class Trouble(Struct, frozen=True):
     text: str
 
 
+class Bound(Struct, frozen=True):
+    """The worst case that a model call was given: tokens in and out, and picodollars (None without a price)."""
+
+    role: Role
+    input_bound: int
+    output_cap: int
+    cost: int | None
+
+
 class Pass(Struct, frozen=True, eq=False):
     """One iteration, whole. `verdicts` holds the last of each check, `findings` what was open at its end.
 
@@ -114,7 +124,10 @@ class Pass(Struct, frozen=True, eq=False):
 
 
 class History(Struct, frozen=True, eq=False):
-    """A run and all its iterations. `last` is the kind of its newest event; `damage` says where the journal can't be read any more."""
+    """A run and all its iterations. `last` is the kind of its newest event; `damage` says where the journal can't be read any more.
+
+    `bound` is the worst case of its newest model call.
+    """
 
     run: Run
     passes: tuple[Pass, ...] = ()
@@ -123,6 +136,7 @@ class History(Struct, frozen=True, eq=False):
     troubles: tuple[Trouble, ...] = ()
     last: str = ""
     damage: str = ""
+    bound: Bound | None = None
 
     def at(self, number: int) -> Pass | None:
         """The iteration of that number, if there is one."""

@@ -54,8 +54,8 @@ def why(one: RunView, history: History | None, now: str) -> tuple[Section, ...]:
     """All there is to say of `one`; without its history, all that the fold knows. `now` is UTC, RFC 3339."""
     run = one.run
     sections = [
-        Section("Why", tuple(answer(one, now))),
-        Section("Limits", tuple(_limit_line(limit, run) for limit in limits(run))),
+        Section("Why", (*answer(one, now), *_no_room(run, history))),
+        Section("Limits", (*(_limit_line(limit, run) for limit in limits(run)), *_next_call(run, history))),
         Section("Progress", tuple(_progress(run))),
         Section("Verdicts", tuple(_verdicts(run, history))),
         Section("People", tuple(_people(run, history, now))),
@@ -98,17 +98,18 @@ def _more(run: Run, taken: float, most: float | None, each: list[int]) -> float 
 def _dear(run: Run, aside: int) -> str:
     spent = f"{money(run.spend.cost, places=4)}" + (" and what has no price" if run.spend.unpriced else "")
     under_way = f" + {money(aside, places=4)} set aside" if aside else ""
-    cap = f" of {money(run.settings.max_cost)}" if run.settings.max_cost is not None else ", no limit"
-    return f"{spent}{under_way}{cap} ({run.spend.certainty})"
+    most = run.settings.max_cost
+    cap = f" of {money(most)} ({run.spend.certainty})" if most is not None else f", no limit ({run.spend.certainty})"
+    return f"{spent}{under_way}{cap}" + ("" if most is None else f", {money(max(0, most - taken_cost(run)), places=4)} left")
 
 
 def _counted(tokens: int, kept: int, most: int | None) -> str:
     aside = f" + {count(kept)} set aside" if kept else ""
-    return f"{count(tokens - kept)}{aside}" + (f" of {count(most)}" if most else ", no limit")
+    return f"{count(tokens - kept)}{aside}" + (f" of {count(most)}, {count(max(0, most - tokens))} left" if most else ", no limit")
 
 
 def _timed(clock: float, most: float | None) -> str:
-    return f"{clock:.1f} s active" + (f" of {most:g} s" if most else ", no limit")
+    return f"{clock:.1f} s active" + (f" of {most:g} s, {max(0.0, most - clock):.1f} s left" if most else ", no limit")
 
 
 def _streak(run: Run) -> int:
@@ -118,6 +119,25 @@ def _streak(run: Run) -> int:
 def _streaked(run: Run) -> str:
     most = run.settings.no_progress
     return f"{_streak(run)} of {some(most, 'iteration')} in a row" if most else "the detectors are off"
+
+
+def _no_room(run: Run, history: History | None) -> Lines:
+    """Of a run that its budget ended: what the call that did not fit would have taken, and what was left."""
+    last = next((one for one in reversed(history.troubles) if one.label == "no_room"), None) if history else None
+    return [Fact("did not fit", last.text, "warn")] if last is not None and run.reason == "budget" else []
+
+
+def _next_call(run: Run, history: History | None) -> Lines:
+    """What the next model call may take at most, judged by the newest one."""
+    bound = history.bound if history else None
+    if bound is None or run.status == "ended":
+        return []
+    dear = f"{money(bound.cost, places=4)}, " if bound.cost is not None else ""
+    size = f"{count(bound.input_bound)} tokens in, {count(bound.output_cap)} out"
+    left = [f"{money(max(0, run.settings.max_cost - taken_cost(run)), places=4)}"] if run.settings.max_cost is not None else []
+    left += [f"{count(max(0, run.settings.max_tokens - taken_tokens(run)))} tokens"] if run.settings.max_tokens is not None else []
+    room = f"; {' and '.join(left)} left to set aside" if left else ""
+    return [Fact("next call", f"one like the last, of the {bound.role}, sets aside {dear}{size}{room}")]
 
 
 def _limit_line(limit: Limit, run: Run) -> Fact:
@@ -190,8 +210,17 @@ def _people(run: Run, history: History | None, now: str) -> Lines:
     lines = [line for _, line in deeds[-_MOST_DEEDS:]]
     return [
         Fact("touches", f"{run.touches} by people; longest without one {age(max(run.alone, run.clock - run.touched))} of work"),
+        *([Fact(_clock(run.started_at), f"{run.by}: start")] if run.by and run.started_at else []),
         *lines,
+        *([Fact(_clock(run.ended_at), _end(run))] if run.ended_at else []),
     ]
+
+
+def _end(run: Run) -> str:
+    """Who or what ended it."""
+    if run.reason == "human":
+        return f"{run.ended_by or 'somebody'}: the end" + (f", {run.why}" if run.why else "")
+    return f"loopdeck: the end, {run.reason}" + (f": {run.limit or run.detector}" if run.limit or run.detector else "")
 
 
 def _wait_line(one: Wait, now: str) -> Fact:

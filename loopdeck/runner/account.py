@@ -35,7 +35,7 @@ class Account:
 
     def no_room(self, role: Role, lacking: NoRoom) -> None:
         """Note that a call did not fit."""
-        self._record.happened(ev.LimitReached(lacking.limit, role, lacking.left))
+        self._record.happened(ev.LimitReached(lacking.limit, role, lacking.left, lacking.needs))
 
     def reserve(self, role: Role, model: str, input_bound: int, allowed: Room) -> Called:
         """Set the worst case of a call aside, durably."""

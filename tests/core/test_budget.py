@@ -45,37 +45,37 @@ def test_without_limits_everything_fits():
 def test_what_leaves_too_little_to_answer_does_not_fit():
     just = 1_000 + LEAST_OUTPUT
     assert room(running(max_tokens=just), None, 1_000, 8_192) == Room(LEAST_OUTPUT, None)
-    assert room(running(max_tokens=just - 1), None, 1_000, 8_192) == NoRoom("tokens", just - 1)
+    assert room(running(max_tokens=just - 1), None, 1_000, 8_192)[:2] == ("tokens", just - 1)
     money = 4_000 + LEAST_OUTPUT * 15
     assert room(running(max_cost=money), RATES, 1_000, 8_192) == Room(LEAST_OUTPUT, money)
-    assert room(running(max_cost=money - 1), RATES, 1_000, 8_192) == NoRoom("cost_usd", money - 1)
+    assert room(running(max_cost=money - 1), RATES, 1_000, 8_192)[:2] == ("cost_usd", money - 1)
 
 
 def test_a_short_answer_fits_where_a_short_one_is_wanted():
     assert room(running(max_tokens=1_010), None, 1_000, 10) == Room(10, None)
-    assert room(running(max_tokens=1_009), None, 1_000, 10) == NoRoom("tokens", 1_009)
+    assert room(running(max_tokens=1_009), None, 1_000, 10)[:2] == ("tokens", 1_009)
 
 
 def test_input_alone_may_be_too_dear_even_where_output_is_free():
-    assert room(running(max_cost=3_999), Rates(3, 0, 1, 4), 1_000, 500) == NoRoom("cost_usd", 3_999)
+    assert room(running(max_cost=3_999), Rates(3, 0, 1, 4), 1_000, 500)[:2] == ("cost_usd", 3_999)
     assert room(running(max_cost=4_000), Rates(3, 0, 1, 4), 1_000, 500) == Room(500, 4_000)
 
 
 def test_a_model_without_a_price_is_bound_by_tokens_alone():
     assert room(running(max_cost=1, max_tokens=5_000), None, 1_000, 2_000) == Room(2_000, None)
-    assert room(running(max_cost=10**12), None, 1_000, 2_000) == NoRoom("cost_usd", 10**12)
+    assert room(running(max_cost=10**12), None, 1_000, 2_000)[:2] == ("cost_usd", 10**12)
 
 
 def test_what_is_left_is_never_less_than_nothing():
-    assert room(running(max_tokens=100, spent=Usage(500)), None, 1, 300) == NoRoom("tokens", 0)
-    assert room(running(max_cost=100, cost=500), RATES, 1, 300) == NoRoom("cost_usd", 0)
+    assert room(running(max_tokens=100, spent=Usage(500)), None, 1, 300)[:2] == ("tokens", 0)
+    assert room(running(max_cost=100, cost=500), RATES, 1, 300)[:2] == ("cost_usd", 0)
 
 
 def test_reserved_is_as_good_as_spent():
     story = Story(loop(max_cost=10_000, max_tokens=5_000)).begun().iteration()
     story.reserve(bound=1_000, cap=2_000, cost=6_000)
     assert (taken_tokens(story.run), taken_cost(story.run)) == (3_000, 6_000)
-    assert room(story.run, RATES, 500, 8_192) == NoRoom("cost_usd", 4_000)
+    assert room(story.run, RATES, 500, 8_192)[:2] == ("cost_usd", 4_000)
     story.tell(ev.ModelCallSettled("m1", Usage(100, 50), 1_150))
     assert (taken_tokens(story.run), taken_cost(story.run)) == (150, 1_150)
     assert isinstance(room(story.run, RATES, 500, 8_192), Room)
@@ -174,3 +174,10 @@ def test_a_limit_that_is_reached_is_named(limits, clock, spent, cost, named):
     run.settings = structs.replace(run.settings, **limits)
     run.clock = clock
     assert spent_out(run) == named
+
+
+def test_what_would_have_fitted_is_told():
+    just, money = 1_000 + LEAST_OUTPUT, 4_000 + LEAST_OUTPUT * 15
+    found = [room(running(max_tokens=just - 1), None, 1_000, 8_192), room(running(max_cost=money - 1), RATES, 1_000, 8_192)]
+    assert [one.needs for one in found if isinstance(one, NoRoom)] == [just, money]
+    assert room(running(max_cost=10**12), None, 1_000, 2_000) == NoRoom("cost_usd", 10**12, 0)

@@ -189,9 +189,45 @@ def test_who_did_what():
     (people,) = [section for section in why(seen(story), told(story), NOW) if section.title == "People"]
     said = [line.text for line in people.lines]
     assert said[0].startswith("2 by people; longest without one ")
-    assert "olga: nudge, try the parser, before the first iteration" in said[1]
-    assert "approval bash git push: denied by pavel (not today) after 1s, iteration 1" in said[2]
-    assert "refused, resume: it is not paused" in said[3]
+    assert said[1] == "anna: start"
+    assert "olga: nudge, try the parser, before the first iteration" in said[2]
+    assert "approval bash git push: denied by pavel (not today) after 1s, iteration 1" in said[3]
+    assert "refused, resume: it is not paused" in said[4]
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (ev.RunEnded("human", "enough", by="olga"), "olga: the end, enough"),
+        (ev.RunEnded("budget", limit="cost_usd"), "loopdeck: the end, budget: cost_usd"),
+        (ev.RunEnded("done"), "loopdeck: the end, done"),
+    ],
+)
+def test_who_ended_it_is_the_last_of_what_was_done(end, said):
+    story = failing(begun(), "a").tell(end)
+    (people,) = [section for section in why(seen(story), told(story), NOW) if section.title == "People"]
+    assert people.lines[-1].text == said
+
+
+def test_a_budget_that_is_spent_says_what_the_next_call_would_have_taken_and_what_was_left():
+    story = failing(begun(max_cost=DOLLAR), "a").tell(ev.LimitReached("cost_usd", "maker", DOLLAR // 10, DOLLAR // 5))
+    said = words(why(seen(story.tell(ev.RunEnded("budget", "…", "cost_usd"))), told(story), NOW))
+    assert "did not fit the next call of the maker sets aside $0.2000 at least; left is $0.1000" in said
+
+
+def test_tokens_that_are_spent_are_counted_in_tokens():
+    story = failing(begun(max_tokens=9000), "a").tell(ev.LimitReached("tokens", "maker", 12, 1))
+    said = words(why(seen(story.tell(ev.RunEnded("budget", "…", "tokens"))), told(story), NOW))
+    assert "sets aside 1 token at least; left is 12 tokens" in said
+
+
+def test_while_it_runs_the_worst_case_of_a_call_stands_beside_what_is_left():
+    story = begun(max_cost=DOLLAR, max_tokens=10_000)
+    story.iteration().reserve(bound=1000, cap=1000, cost=DOLLAR // 4)
+    said = words(why(seen(story), told(story), NOW))
+    assert "next call one like the last, of the maker, sets aside $0.2500, 1.0k tokens in, 1.0k out" in said
+    assert "$0.7500 and 8.0k tokens left to set aside" in said
+    assert "$0.7500 left" in said
 
 
 def test_an_open_question_is_among_them():
