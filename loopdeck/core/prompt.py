@@ -13,7 +13,7 @@ from loopdeck.core.conversation import Message, Part, Text
 from loopdeck.core.findings import SEVERITIES, Finding
 from loopdeck.core.plural import some
 from loopdeck.core.run import Iteration, Run
-from loopdeck.core.spec import CheckSpec, LoopSpec
+from loopdeck.core.spec import OUTSIDE, CheckSpec, LoopSpec
 
 MOST_FINDINGS = 40
 """Findings told with code and evidence; of the rest there is a line each, so that none is missing."""
@@ -28,6 +28,14 @@ _REMEMBERED = 10
 def version(text: str) -> str:
     """The version of a template or system file: 12 hex digits of its SHA-256."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def template_of(spec: LoopSpec) -> str:
+    """The file of the template that the maker's prompt is made from: by what it may do, and by whose tools."""
+    report = spec.level == "report"
+    if spec.maker.agent in OUTSIDE:
+        return "agent-report.md" if report else "agent.md"
+    return "report.md" if report else "maker.md"
 
 
 def versioned(template: Part) -> str:

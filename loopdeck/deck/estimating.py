@@ -6,7 +6,7 @@ from loopdeck.core import memory
 from loopdeck.core.conversation import Part
 from loopdeck.core.estimate import Basis, Caller, Estimate, Sample, estimate
 from loopdeck.core.ledger import Statement, gathered
-from loopdeck.core.prompt import system_parts
+from loopdeck.core.prompt import system_parts, template_of
 from loopdeck.core.script import Script, read_script
 from loopdeck.core.spec import CheckSpec, LoopSpec, Price
 from loopdeck.core.usage import FREE, Rates, Usage
@@ -98,7 +98,7 @@ def _played(script: Script) -> tuple[Sample, ...]:
 
 
 def _told_maker(spec: LoopSpec, texts: Mapping[str, str]) -> int:
-    template = Part("role", prompt_text("report.md" if spec.level == "report" else "maker.md"))
+    template = Part("role", prompt_text(template_of(spec)))
     skills = dict.fromkeys(spec.skills, " " * 100)
     parts = system_parts(spec, template, texts.get("system", ""), skills)
     state = memory.initial(spec.name, spec.goal)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
-from loopdeck.core.prompt import version
+from loopdeck.core.prompt import template_of, version
 from loopdeck.core.spec import CheckSpec, LoopSpec, Problem
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError
@@ -100,11 +100,7 @@ def _whole(root: Path, name: str, spec: LoopSpec | None, started: specs.Frozen |
 
 def _around(root: Path, spec: LoopSpec) -> dict[str, str]:
     """What the starter freezes beside the files that the loop names."""
-    return {"template": prompt_text(_template(spec)), "state": specs.initial_state(root, spec.name)}
-
-
-def _template(spec: LoopSpec) -> str:
-    return "report.md" if spec.level == "report" else "maker.md"
+    return {"template": prompt_text(template_of(spec)), "state": specs.initial_state(root, spec.name)}
 
 
 def _joined(known: Component, part: Component) -> Component:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from shutil import rmtree
 
+from loopdeck.core.prompt import template_of
 from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
@@ -55,8 +56,8 @@ def start(deck: Deck, spec: LoopSpec, by: str, given: str = "") -> RunPaths:
     """Freeze `spec` into a new run and start its runner; returns at once."""
     now = datetime.now(UTC)
     paths = claim_run(deck.home, spec.name, now)
-    template = "report.md" if spec.level == "report" else "maker.md"
-    files = {**specs.gather(deck.root, spec), "template": prompt_text(template), "state": specs.initial_state(deck.root, spec.name)}
+    template = prompt_text(template_of(spec))
+    files = {**specs.gather(deck.root, spec), "template": template, "state": specs.initial_state(deck.root, spec.name)}
     settings = specs.load_deck(deck.root).deck
     frozen = Frozen(spec.name, paths.run, str(deck.root), str(deck.repo.common_dir), stamped(now), spec, settings, files, by, given)
     begin(paths, frozen)
