@@ -137,6 +137,17 @@ class Terminal:
         self.settle(0.02)
         return self.code
 
+    def hang_up(self, patience_s: float = 10.0) -> int:
+        """Close the terminal under the program, as a window is closed; its exit code (the negative number of a signal)."""
+        os.close(self._descriptor)
+        self._descriptor = -1
+        deadline = time.monotonic() + patience_s
+        while self.code is None:
+            assert time.monotonic() < deadline, "it does not end though its terminal is gone"
+            time.sleep(0.02)
+            self._reap(os.WNOHANG)
+        return self.code
+
     def _status(self, field: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith(f"{field}:")).split()[1])
@@ -152,7 +163,8 @@ class Terminal:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._reap(0)
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
 
 @contextmanager
