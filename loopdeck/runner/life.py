@@ -5,13 +5,14 @@ A life that dies anywhere is followed by another that folds the journal and asks
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.decide import broken_off, decide
+from loopdeck.core.spec import OUTSIDE
 from loopdeck.errors import Bug, LoopdeckError
 from loopdeck.runner.ending import Ending
 from loopdeck.runner.grading import Grading
@@ -24,6 +25,9 @@ from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
 from loopdeck.runner.standing import Standing
+
+if TYPE_CHECKING:
+    from loopdeck.runner.outside import OutsideMaking
 
 POLL_S = 0.05
 """How often the inbox is looked at while a step takes its time."""
@@ -39,6 +43,7 @@ class Life:
         self._places = places
         self._meter = Meter(site.record)
         self._made: Making | None = None
+        self._outside: OutsideMaking | None = None
         self._graded: Grading | None = None
         self._remembering = Remembering(site)
         self._ending = Ending(site, self._remembering)
@@ -67,7 +72,7 @@ class Life:
         if self._record.run.status != "paused":
             self._site.door.thaw()
         if await self._standing.mended():
-            self._made = self._graded = None
+            self._made = self._outside = self._graded = None
         step = decide(self._record.run, self._site.spec)
         if isinstance(step, steps.Nothing):
             return False
@@ -141,6 +146,20 @@ class Life:
         return self._made
 
     @property
+    def _agent(self) -> "OutsideMaking":
+        if self._outside is None:
+            # With all that an agent in a process of its own needs: half a second that no other maker is to wait.
+
+            from loopdeck.runner.outside import OutsideMaking
+
+            self._outside = OutsideMaking(self._site)
+        return self._outside
+
+    @property
+    def _maker(self) -> "Making | OutsideMaking":
+        return self._agent if self._site.spec.maker.agent in OUTSIDE else self._making
+
+    @property
     def _grading(self) -> Grading:
         if self._graded is None:
             self._graded = Grading(self._site, self._meter)
@@ -166,6 +185,10 @@ class Life:
         await self._guard.ready()
         await self._making.run_call(step.call)
 
+    async def _run_agent(self, step: steps.RunAgent) -> None:
+        await self._guard.ready()
+        await self._agent.run_agent()
+
     async def _commit(self, step: steps.CommitWork) -> None:
         committing = self._site.workplace.commit(self._record.run, self._remembering.makers_report())
         committed, outside = await asyncio.gather(committing, self._guard.compare())
@@ -190,13 +213,13 @@ class Life:
 
 _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
 """Short steps that a stop waits for, so that nothing is left half done."""
-_TIMED = (steps.CallModel, steps.RunCall, steps.RunCheck, steps.WaitOut)
+_TIMED = (steps.CallModel, steps.RunAgent, steps.RunCall, steps.RunCheck, steps.WaitOut)
 """Long steps that are cut off when the run's time is up."""
 
-_FROZEN = (steps.RunCall, steps.RunCheck)
+_FROZEN = (steps.RunAgent, steps.RunCall, steps.RunCheck)
 """Steps whose commands can stand still; other steps are short, or wait for somebody else's answer."""
 
-_IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunCall)
+_IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunAgent, steps.RunCall)
 """Steps that take nothing for granted: without a worktree they would spend money for nothing."""
 
 _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
@@ -204,15 +227,16 @@ _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
     steps.PrepareWorkspace: Life._prepare,
     steps.StartIteration: Life._start_iteration,
     steps.CallModel: lambda life, step: life._making.call_model(),
-    steps.ReportLost: lambda life, step: life._making.report_lost(step.call),
+    steps.RunAgent: Life._run_agent,
+    steps.ReportLost: lambda life, step: life._maker.report_lost(step.call),
     steps.WeighCall: lambda life, step: life._making.weigh(step.call),
     steps.GrantCall: lambda life, step: life._making.grant(step),
-    steps.RefuseCall: lambda life, step: life._making.refuse(step),
+    steps.RefuseCall: lambda life, step: life._maker.refuse(step),
     steps.RunCall: Life._run_call,
     steps.FinishMaker: lambda life, step: life._record.happened(ev.MakerFinished(step.how)),
     steps.CommitWork: Life._commit,
     steps.ReportMaker: lambda life, step: life._grading.report_maker(step.check),
-    steps.RunCheck: lambda life, step: life._grading.run_check(step.check, lambda: life._making.transcript),
+    steps.RunCheck: lambda life, step: life._grading.run_check(step.check, lambda: life._maker.transcript),
     steps.SkipCheck: lambda life, step: life._record.happened(ev.CheckSkipped(step.check, step.why)),
     steps.AskVerdict: lambda life, step: life._record.happened(ev.VerdictAsked(step.check), durable=True),
     steps.FinishIteration: lambda life, step: life._remembering.finish_iteration(step),

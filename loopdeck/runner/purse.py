@@ -53,6 +53,9 @@ class RunPurse:
         """
         run = self._record.run
         while run.status in _STANDING or (run.status == "running" and (run.pause_wanted or self._has_to_wait(wanted))):
+            if run.status == "running" and run.pause_wanted:
+                # A request is held: this is where the run stands still.
+                self._record.happened(ev.RunPaused("pause", run.pause_wanted), durable=True)
             await asyncio.sleep(POLL_S)
 
     def _has_to_wait(self, wanted: Wanted | None) -> bool:

@@ -89,6 +89,11 @@ class RunPaths(NamedTuple):
         return self.dir / "runner.log"
 
     @property
+    def agent_home(self) -> Path:
+        """What an outside agent keeps between its turns: settings, sessions. The only folder of a run that its agent sees."""
+        return self.dir / "agent"
+
+    @property
     def reserve(self) -> Path:
         """Room on the disk for the run's last words; gone once it has ended."""
         return self.dir / "reserve"

@@ -5,6 +5,7 @@ Invariant: an environment that an address was put into holds no key of a provide
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 _NOT_FOR_AGENTS = (
     "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "OPENAI_API_KEY", "CODEX_API_KEY", "GEMINI_API_KEY",
@@ -23,6 +24,11 @@ class Address:
     def openai(self) -> str:
         """The base address for OpenAI's SDKs and all that are like them."""
         return f"{self.url}/v1"
+
+    @property
+    def port(self) -> int:
+        """The loopback port it listens on."""
+        return urlsplit(self.url).port or 0
 
     def put_into(self, env: Mapping[str, str]) -> dict[str, str]:
         """`env` as an agent gets it: the gateway's addresses, its token for every key, the real keys taken out."""
