@@ -38,7 +38,7 @@ Doubt = Callable[[str], str]
 class Policy(Struct, frozen=True, omit_defaults=True):
     """What a call is judged by: the rules as they are written, protected globs, the level.
 
-    `confined` says that a sandbox holds commands, `network` that it lets them reach the network.
+    `confined` says that a sandbox holds commands, `network` that it lets them reach the network, `listed` only some hosts of it.
     """
 
     allow: tuple[str, ...] = ()
@@ -48,11 +48,14 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     confined: bool = False
     network: bool = False
     level: Level = "assisted"
+    listed: bool = False
 
     @property
     def walled(self) -> Walled:
         """What holds a command."""
-        return "none" if not self.confined else "open" if self.network else "closed"
+        if not self.confined or not self.network:
+            return "closed" if self.confined else "none"
+        return "listed" if self.listed else "open"
 
 
 class Ruling(Struct, frozen=True):

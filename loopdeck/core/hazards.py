@@ -40,7 +40,7 @@ BUILTINS = _TAME_BUILTINS | _SUBSCRIPTS | _EVALUATING | SOURCING | _words("exec 
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "find": ("-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprint0", "-fprintf", "-fls"),
-    "fd": ("-x", "-X", "--exec", "--exec-batch"),
+    **dict.fromkeys(("fd", "fdfind"), ("-x", "-X", "--exec", "--exec-batch")),
     "rg": ("--pre", "--hostname-bin"),
     "ag": ("--pager",),
     "sort": ("-o", "--output", "--compress-program"),
@@ -61,7 +61,14 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
         *("--info-script", "--new-volume-script"),
     ),
     "zip": ("-T", "--unzip-command"),
-    "curl": ("-o", "-O", "-K", "-T", "-F", "-d", "--output", "--remote-name", "--config", "--upload-file", "--form", "--data"),
+    "curl": (
+        *("-o", "-O", "-K", "-T", "-F", "-d", "-D", "-c", "-E", "--output", "--remote-name", "--config", "--upload-file", "--form"),
+        *("--data", "--data-binary", "--data-raw", "--data-ascii", "--data-urlencode", "--url-query", "--json", "--form-string"),
+        *("--dump-header", "--cookie-jar", "--trace", "--trace-ascii", "--stderr", "--libcurl", "--hsts", "--alt-svc", "--etag-save"),
+    ),
+    **dict.fromkeys(("nc", "ncat", "netcat"), ("-e", "-c", "--exec", "--sh-exec")),
+    "yarn": ("plugin", "dlx", "exec", "node", "--cwd"),
+    "pip": ("--index-url", "--extra-index-url", "--config-settings", "-i", "--target", "--editable"),
     "wget": ("-O", "-e", "-i", "-P", "--output-document", "--execute", "--post-file", "--use-askpass", "--config"),
     "man": ("-P", "-H", "-C", "--pager", "--html", "--config-file"),
     "rsync": ("-e", "--rsh", "--rsync-path"),

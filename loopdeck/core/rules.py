@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-Walled = Literal["none", "closed", "open"]
-"""What holds commands: nothing, a sandbox without network, a sandbox with one."""
+Walled = Literal["none", "closed", "listed", "open"]
+"""What holds commands: nothing, or a sandbox: without a network, with listed hosts, with the whole network."""
 PathClass = Literal["gated", "flagged", "outside", "worktree"]
 """Kinds of paths: those that configure what runs code, those whose code tools run by themselves, those outside, and all others."""
 

@@ -8,14 +8,13 @@ import re
 import warnings
 from datetime import datetime
 
-from loopdeck.core import rules
+from loopdeck.core import hosts, rules
 from loopdeck.core.spec import TOOL_NAMES
 from loopdeck.core.tables import Complaint, listed, nearest
 
 _LOOP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*(?::\d{1,5})?|\[[0-9A-Fa-f:]+\](?::\d{1,5})?")
 _URL = re.compile(r"https?://[^\s/@\\]+(?:/[^\s\\]*)?")
 _TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}")
 _RULE = re.compile(r"([^\s()]+)(?:\((.*)\))?", re.DOTALL)
@@ -102,7 +101,7 @@ def variable(name: str) -> Complaint | None:
 
 def host(name: str) -> Complaint | None:
     """A host name, `*.` before it for all below, perhaps with a port."""
-    if _HOST.fullmatch(name):
+    if hosts.parse(name) is not None:
         return None
     return f"is not a host: {_cut(name)}", 'Write the host alone, such as "pypi.org" or "*.github.com".'
 
@@ -177,9 +176,7 @@ def _conditions(head: str, given: str) -> Complaint | None:
     """What is wrong with the conditions of the rule `head`."""
     when = rules.conditions(given)
     if when is None:
-        known = (
-            "`when sandbox=none` (`closed`, `open`), `when host=api.example.com`, `when path=gated` (`flagged`, `outside`, `worktree`)"
-        )
+        known = "`when sandbox=none` (or another), `when host=api.example.com`, `when path=gated` (`flagged`, `outside`, `worktree`)"
         return f"has a condition that is none: {_cut(given.strip())}", f"Known, each once: {known}; several values with commas."
     tool = rules.parse(head).tool
     files = tool in _FILE_TOOLS

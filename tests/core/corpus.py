@@ -1,12 +1,12 @@
 """Shell lines to hold a gate against, one a row; `¶` stands for a line end, `⇥` for a tab."""
 
 
-def _rows(block: str) -> list[str]:
+def rows(block: str) -> list[str]:
     return [row.replace("¶", "\n").replace("⇥", "\t") for row in block.strip("\n").split("\n")]
 
 
 NOT_PLAIN = [
-    *_rows(
+    *rows(
         r"""
 '
 "
@@ -90,7 +90,7 @@ prog "a¶b"
 ]
 """Lines that are not one simple command of literal words."""
 
-_BYPASSES = _rows(
+_BYPASSES = rows(
     r"""
 echo >>> echo x; touch M
 echo >>> echo "$(touch M)"
@@ -248,7 +248,7 @@ pwd >>> pwd |sh
 CORPUS: list[tuple[str, str]] = [(rule, line) for rule, _, line in (row.partition(" >>> ") for row in _BYPASSES)]
 """Rule, and a line that begins like it and runs or overwrites something else. After the classes of published advisories."""
 
-PUSHES = _rows(
+PUSHES = rows(
     r"""
 git push
 git push origin main
@@ -323,7 +323,7 @@ case $x in *) git push;; esac
 """Lines for which a shell runs, or may run, `git push`."""
 
 ALWAYS_ASKING = [
-    *_rows(
+    *rows(
         r"""
 .git/hooks/pre-commit
 .git/config
