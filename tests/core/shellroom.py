@@ -9,8 +9,6 @@ from pathlib import Path
 
 _PLACES = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/opt/homebrew/bin/bash")
 BASH = next((path for path in _PLACES if Path(path).exists()), "")
-    (path for path in ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/opt/homebrew/bin/bash") if Path(path).exists()), ""
-)
 _TOOLS = (
     "awk", "bash", "cat", "chmod", "cp", "dash", "dd", "env", "false", "fd", "fdfind", "file", "find", "gawk", "git", "grep", "head",
     "install", "kill", "ln", "ls", "make", "mawk", "mkdir", "mkfifo", "mv", "nice", "nohup", "perl", "printf", "python3", "rg", "rm",
