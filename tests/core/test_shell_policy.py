@@ -7,106 +7,21 @@ import pytest
 
 from loopdeck.core.gate import Policy, judge
 from loopdeck.core.shellwords import plain
+from tests.core.corpus import rows
 from tests.core.shellroom import BASH, Room
 from tests.core.shellstrings import LINES
 
 pytestmark = pytest.mark.skipif(not BASH, reason="bash is not here")
 
-LOOKING = tuple(
-    [
-        "ls",
-        "echo",
-        "cat",
-        "head",
-        "tail",
-        "wc",
-        "sed",
-        "gsed",
-        "rg",
-        "find",
-        "fd",
-        "fdfind",
-        "sort",
-        "uniq",
-        "shuf",
-        "split",
-        "grep",
-        "awk",
-        "mawk",
-        "gawk",
-        "python3",
-        "perl",
-        "make",
-        "curl",
-        "wget",
-        "ping",
-        "dig",
-        "nslookup",
-        "git",
-        "git log",
-        "git status",
-        "git diff",
-        "git show",
-        "git config user.email",
-        "test",
-        "[",
-        "printf",
-        "declare",
-        "typeset",
-        "local",
-        "export",
-        "readonly",
-        "let",
-        "read",
-        "unset",
-        "mapfile",
-        "compgen",
-        "complete",
-        "history",
-        "jobs",
-        "getopts",
-        "wait",
-        "enable",
-        "set",
-        "shopt",
-        "hash",
-        "alias",
-        "cd",
-        "pushd",
-        "pwd",
-        "env",
-        "nice",
-        "timeout",
-        "xargs",
-        "nohup",
-        "stdbuf",
-        "setsid",
-        "exec",
-        "command",
-        "builtin",
-        "source",
-        ".",
-        "eval",
-        "trap",
-        "bash",
-        "sh",
-        "dash",
-        "busybox",
-        "prog",
-        "time",
-        "npm",
-        "yarn",
-        "pip",
-        "ssh",
-        "nc",
-        "f",
-        "id",
-        "true",
-        ":",
-        "evil",
-        "coproc",
-    ]
-)
+_LOOKING = """
+ls, echo, cat, head, tail, wc, sed, gsed, rg, find, fd, fdfind, sort, uniq, shuf, split, grep, awk, mawk, gawk, python3
+perl, make, curl, wget, ping, dig, nslookup, git, git log, git status, git diff, git show, git config user.email, test
+[, printf, declare, typeset, local, export, readonly, let, read, unset, mapfile, compgen, complete, history, jobs
+getopts, wait, enable, set, shopt, hash, alias, cd, pushd, pwd, env, nice, timeout, xargs, nohup, stdbuf, setsid, exec
+command, builtin, source, ., eval, trap, bash, sh, dash, busybox, prog, time, npm, yarn, pip, ssh, nc, f, id, true, :
+evil, coproc
+"""
+LOOKING = tuple(name for row in rows(_LOOKING) for name in row.split(", "))
 """Commands that somebody may have allowed for looking around, or without thinking."""
 POLICY = Policy(allow=(*(f"bash({name})" for name in LOOKING), *(f"bash({name} *)" for name in LOOKING), "bash(*)"))
 
@@ -116,24 +31,23 @@ def allowed(line: str, policy: Policy = POLICY) -> bool:
 
 
 NARROW = Policy(allow=tuple(rule for rule in POLICY.allow if rule != "bash(*)"))
-MEANT = frozenset(
-    [
-        "dd if=x of=M",
-        "tar -cf M x",
-        "tar cf M x",
-        "touch M",
-        "mkdir M",
-        "mkfifo M",
-        "rm x",
-        "cp x M",
-        "mv x M",
-        "ln x M",
-        "ln -s x M",
-        "install x M",
-        "truncate -s1 M",
-        "tee M",
-    ]
-)
+_MEANT = """
+dd if=x of=M
+tar -cf M x
+tar cf M x
+touch M
+mkdir M
+mkfifo M
+rm x
+cp x M
+mv x M
+ln x M
+ln -s x M
+install x M
+truncate -s1 M
+tee M
+"""
+MEANT = frozenset(rows(_MEANT))
 """Lines that do just what their first word says."""
 
 
