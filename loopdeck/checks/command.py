@@ -47,7 +47,8 @@ async def run_command(spec: CheckSpec, context: CheckContext) -> tuple[Verdict, 
         finished = await context.door.run(command)
     except WorkspaceError as error:
         return broken(spec, "command", f"the command could not be started: {error.what}", context.now)
-    text = plain(finished.text)
+    # What the walls kept from it is why it failed, more often than not, and it may not have been able to say so.
+    text = plain("\n".join((finished.text, *finished.refusals)) if finished.refusals else finished.text)
     evidence = Evidence(
         command=spec.run, exit_code=finished.exit_code, output_hash=finished.output_hash, tail=tail(text), at=context.now
     )

@@ -46,6 +46,7 @@ async def _set_up(where: Path, setup: str, door: Door, env: Mapping[str, str]) -
     if done.exit_code != 0:
         said = done.text.strip().splitlines()
         what = f"the setup `{setup}` failed: {done.ended_by or f'exit code {done.exit_code}'}"
-        walls = " In the sandbox it reaches the network only if `sandbox.setup_network` is true." if door.confines else ""
+        walls = " In the sandbox it reaches only what `sandbox.setup_network` lists, or all if that is true." if door.confines else ""
         remedy = f"Mend workspace.setup in the loop file.{walls}"
-        raise WorkspaceError(what + (f": {said[-1]}" if said else ""), where=str(where), remedy=remedy)
+        told = [*said[-1:], *done.refusals]
+        raise WorkspaceError(what + (f": {'; '.join(told)}" if told else ""), where=str(where), remedy=remedy)

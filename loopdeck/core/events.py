@@ -7,7 +7,7 @@ Money is in picodollars, `None` where a price is not known; every `at` and `unti
 
 from typing import Literal
 
-from loopdeck.core.agentevents import AgentSessionNamed, AgentTurnFinished, AgentTurnStarted, ToolCallAsked
+from loopdeck.core.agentevents import AgentEvent
 from loopdeck.core.conversation import FailureKind, Stop
 from loopdeck.core.findings import Finding, Problem, Severity, Verdict
 from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier, Walls
@@ -342,6 +342,19 @@ class StopAsked(Commanded, frozen=True):
     now: bool = False
 
 
+class DoorChosen(Happening, frozen=True, omit_defaults=True):
+    """What holds the commands of this runner: the door by its name, and what `walls` it makes.
+
+    `hosts` are those that commands may reach where they are `listed`. `lacks` are sentences: what this door can't hold that a whole
+    sandbox does; of a door without walls there are none, since it holds nothing.
+    """
+
+    door: str
+    walls: Walls
+    hosts: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+
 class NoticeRaised(Happening, frozen=True):
     """Something a person should know that changes nothing."""
 
@@ -349,46 +362,12 @@ class NoticeRaised(Happening, frozen=True):
 
 
 Event = (
-    RunQueued
-    | RunnerStarted
-    | RunStarted
-    | WorkspacePrepared
-    | RunEnded
-    | IterationStarted
-    | ModelCallReserved
-    | ModelCallSettled
-    | LimitReached
-    | WaitStarted
-    | WaitEnded
-    | AgentTurnStarted
-    | AgentSessionNamed
-    | AgentTurnFinished
-    | ToolCallAsked
-    | ToolCallGranted
-    | ToolCallRefused
-    | ToolCallFinished
-    | ToolCallLost
-    | MakerFinished
-    | WorkCommitted
-    | CheckFinished
-    | CheckSkipped
-    | IterationFinished
-    | ApprovalRequested
-    | ApprovalDecided
-    | VerdictAsked
-    | VerdictGiven
-    | StateClashed
-    | StateSettled
-    | CommandTaken
-    | PauseAsked
-    | RunPaused
-    | RunResumed
-    | HoldSet
-    | Nudged
-    | SettingChanged
-    | StopAsked
-    | NoticeRaised
-)
+    RunQueued | RunnerStarted | RunStarted | WorkspacePrepared | RunEnded | IterationStarted | ModelCallReserved
+    | ModelCallSettled | LimitReached | WaitStarted | WaitEnded | ToolCallGranted | ToolCallRefused | ToolCallFinished
+    | ToolCallLost | MakerFinished | WorkCommitted | CheckFinished | CheckSkipped | IterationFinished | ApprovalRequested
+    | ApprovalDecided | VerdictAsked | VerdictGiven | StateClashed | StateSettled | CommandTaken | PauseAsked | RunPaused
+    | RunResumed | HoldSet | Nudged | SettingChanged | StopAsked | DoorChosen | NoticeRaised | AgentEvent
+)  # fmt: skip
 """Every event this version writes; `AnyEvent` is what it may read."""
 
 AnyEvent = Event | Unknown

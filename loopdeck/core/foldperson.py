@@ -113,6 +113,10 @@ def _stop(run: Run, event: ev.StopAsked, stamp: Stamp) -> None:
     run.asking = run.asking_for = run.stalled = ""
 
 
+def _door(run: Run, event: ev.DoorChosen, stamp: Stamp) -> None:
+    run.door, run.walls, run.hosts, run.lacks = event.door, event.walls, event.hosts, event.lacks
+
+
 def _notice(run: Run, event: ev.NoticeRaised, stamp: Stamp) -> None:
     run.notices.append(event.text)
 
@@ -132,5 +136,6 @@ RULES: dict[type, Callable[..., None]] = {
     ev.Nudged: _nudged,
     ev.SettingChanged: _setting,
     ev.StopAsked: _stop,
+    ev.DoorChosen: _door,
     ev.NoticeRaised: _notice,
 }

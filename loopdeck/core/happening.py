@@ -7,12 +7,13 @@ from msgspec import Struct
 
 from loopdeck.core.findings import Severity
 
-Role = Literal["maker", "check", "agent"]
-"""Who a model call is for. `agent`: an outside agent asked for it itself, within the maker's turn; it is paid as the maker's, and is
-no turn of ours."""
+Role = Literal["maker", "check", "agent", "triage"]
+"""Who a model call is for. `triage`: what to take first, asked before the maker begins. `agent`: an outside agent asked for it itself,
+within the maker's turn; it is paid as the maker's, and is no turn of ours."""
 Reason = Literal["done", "max_iterations", "budget", "no_progress", "human", "error", "lost"]
-Walls = Literal["", "none", "closed", "open"]
-"""What holds the commands of a run: nothing, a sandbox, a sandbox with the network open; empty where an older journal does not say."""
+Walls = Literal["", "none", "closed", "listed", "open"]
+"""What holds the commands of a run: nothing, a sandbox, one that lets listed hosts be reached, one with the whole network open; empty
+where an older journal does not say."""
 Tier = Literal["low", "medium", "high", "dangerous"]
 MakerEnd = Literal["ended", "max_turns", "tool_calls", "repeating", "malformed", "refused", "context", "budget"]
 """How a maker's part of an iteration came to its end; only `ended` is its own word."""

@@ -14,6 +14,7 @@ WEB = (80, 443)
 """The ports of a host that is listed without one."""
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _MOST = 253
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -104,8 +105,15 @@ def near(listed: Sequence[Listed], host: str, found: Address) -> str:
     return f"network: {host} leads to {found}, in {where}; if that is meant, list the address too"
 
 
+def _inner(found: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The older address that it stands for, wherever it is translated."""
+    if found in _TRANSLATED:
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour
+
+
 def _far(found: Address) -> bool:
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    inner = _inner(found) if isinstance(found, ipaddress.IPv6Address) else None
     if inner is not None and not inner.is_global:
         return False
     return found.is_global and not found.is_multicast

@@ -13,8 +13,8 @@ Rules the table states:
 - `RunEnded` may come from every status but `ended`, and nothing may follow it.
 - Work (model calls, tools, checks, iterations) happens only while `running`; while `stopping`, what was under way may still finish,
   and a model call that was let go may be settled while the run stands still, as may a call or a check end in the moment of a pause.
-- What only tells (a new runner, a command taken, a nudge, a changed setting, a notice) is allowed in every status but `ended`, and
-  changes none.
+- What only tells (a new runner, its door, a command taken, a nudge, a changed setting, a notice) is allowed in every status but
+  `ended`, and changes none.
 - `hung` (alive, silent) and `lost` (the runner is gone) are what an observer sees; no event leads there.
 
 An event the table does not allow is our bug where it is made, and damage where it is read.
@@ -34,12 +34,14 @@ _LIVE: tuple[Status, ...] = ("queued", "running", "asking", "waiting", "paused",
 _STANDING: tuple[Status, ...] = ("asking", "waiting", "paused")
 
 _TELLING: tuple[type, ...] = (
-    ev.RunnerStarted, ev.CommandTaken, ev.HoldSet, ev.Nudged, ev.SettingChanged, ev.NoticeRaised, ev.PauseAsked,
+    ev.RunnerStarted, ev.CommandTaken, ev.HoldSet, ev.Nudged, ev.SettingChanged, ev.NoticeRaised, ev.DoorChosen,
+    ev.PauseAsked,
 )  # fmt: skip
 _WORK: tuple[type, ...] = (
     ev.WorkspacePrepared, ev.IterationStarted, ev.ModelCallReserved, ev.ModelCallSettled, ev.LimitReached, ev.ToolCallGranted,
     ev.ToolCallRefused, ev.ToolCallFinished, ev.ToolCallLost, ev.MakerFinished, ev.WorkCommitted, ev.CheckFinished,
     ev.CheckSkipped, ev.IterationFinished, ae.AgentTurnStarted, ae.AgentSessionNamed, ae.AgentTurnFinished, ae.ToolCallAsked,
+    ae.TriageFinished,
 )  # fmt: skip
 _FINISHING: tuple[type, ...] = (
     ev.ModelCallSettled,

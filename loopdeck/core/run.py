@@ -127,7 +127,9 @@ class Run(Struct):
 
     `touches` counts the commands that had an effect on it, the last one at the active second `touched`; `alone` is the longest stretch
     between two of them in active seconds (the one that goes on is not in it). `stalled` is what stands in a paused run's way.
+    `door` holds its commands by `walls`; `hosts` and `lacks` are as `DoorChosen` tells them.
     `conversation` is that of an outside agent in this iteration, `agent_end` how its last turn ended (empty: it goes on, or was cut).
+    `plan` is what the triage said to take first, None if nobody was asked in this iteration.
     """
 
     loop: str = ""
@@ -156,6 +158,10 @@ class Run(Struct):
     base: str = ""
     commit: str = ""
     notices: list[str] = []
+    door: str = ""
+    walls: Walls = ""
+    hosts: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     iteration: int = 0
     iterations: list[Iteration] = []
@@ -174,6 +180,7 @@ class Run(Struct):
     session: str = ""
     conversation: str = ""
     agent_end: str = ""
+    plan: str | None = None
     malformed: int = 0
     signatures: list[str] = []
     failures: int = 0

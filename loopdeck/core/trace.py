@@ -4,6 +4,8 @@ The trace is indexed and shown, never folded: no status depends on it. It does h
 a crash (`ModelReplied`, `ToolReturned`). Texts over a few kilobytes are in blobs, named by their SHA-256. Durations are seconds.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from loopdeck.core.conversation import Block, FailureKind, Stop
@@ -27,7 +29,7 @@ class PromptSent(Happening, frozen=True):
     """A model call's prompt, part by part.
 
     `messages` counts the conversation's messages, `template` names the prompt's version. `history` is what the iteration began with:
-    `fresh` is nothing but the prompt.
+    `fresh` is nothing but the prompt. `route` says why this model was taken, if it is not the maker's own.
     """
 
     iteration: int
@@ -40,6 +42,7 @@ class PromptSent(Happening, frozen=True):
     max_output: int = 0
     history: str = ""
     template: str = ""
+    route: str = ""
 
 
 class ModelReplied(Happening, frozen=True):
@@ -145,6 +148,23 @@ class Waited(Happening, frozen=True):
     seconds: float
 
 
+class HostReached(Happening, frozen=True, omit_defaults=True):
+    """A connection that a command asked for where hosts are listed, told when it was over. `sent` and `received` are bytes.
+
+    `by` is whose command it was (tool, check or setup); `why` says what stood in its way, where something did.
+    """
+
+    iteration: int
+    host: str
+    port: int
+    verdict: Literal["allowed", "refused", "failed"]
+    by: str
+    why: str = ""
+    sent: int = 0
+    received: int = 0
+    seconds: float = 0.0
+
+
 class Noted(Happening, frozen=True):
     """Anything else worth reading: a notice, a detector's word, an operator's."""
 
@@ -163,6 +183,7 @@ TraceEvent = (
     | StateWritten
     | Committed
     | Waited
+    | HostReached
     | Noted
 )
 AnyTraceEvent = TraceEvent | Unknown

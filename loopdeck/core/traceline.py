@@ -59,6 +59,10 @@ def told(event: tr.AnyTraceEvent) -> Told:
             return Told(kind, iteration, head, *_short(last), event.outcome != "passed", event.seconds)
         case tr.Waited():
             return Told(kind, iteration, event.cause, seconds=event.seconds)
+        case tr.HostReached():
+            head = f"{event.verdict} {event.host}:{event.port} ({event.by})"
+            passed = event.why or f"{event.sent:,} bytes sent, {event.received:,} received"
+            return Told(kind, iteration, head, *_short(passed), event.verdict != "allowed", event.seconds)
         case tr.Noted():
             return Told(kind, iteration, "", *_short(event.text))
         case Unknown():
@@ -127,6 +131,9 @@ def words(event: tr.AnyTraceEvent) -> Iterator[str]:
             yield event.tail
         case tr.ModelFailed(message=text) | tr.Noted(text=text):
             yield text
+        case tr.HostReached():
+            yield f"{event.by}: {event.host}:{event.port}, {event.verdict}"
+            yield event.why or f"{event.sent:,} bytes sent, {event.received:,} received, {event.seconds:.2f} s"
         case Unknown():
             yield event.raw.decode("utf-8", "replace")
         case tr.Waited():

@@ -9,6 +9,7 @@ from pathlib import Path
 from loopdeck.agents import prices
 from loopdeck.core import events as ev
 from loopdeck.core import memory
+from loopdeck.core import trace as tr
 from loopdeck.git.pool import Pool
 from loopdeck.git.repository import find
 from loopdeck.runner.inbox import Hand
@@ -17,8 +18,9 @@ from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
 from loopdeck.runner.workplace import Workplace
-from loopdeck.sandbox.choice import Ground, door_for
+from loopdeck.sandbox.choice import Chosen, Ground, door_for
 from loopdeck.sandbox.environment import environment
+from loopdeck.sandbox.port import OnReached, Reached
 from loopdeck.store.frozen import Frozen
 from loopdeck.store.inbox import Inbox
 from loopdeck.store.layout import DeckHome, RunPaths
@@ -35,7 +37,8 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     repo = find(Path(frozen.root))
     env = environment(os.environ, frozen.spec.sandbox.env, str(Path(sys.executable).parent), frozen.loop)
     tree = home.worktree(frozen.loop, frozen.run)
-    chosen = await door_for(frozen.spec, Ground(repo, home.path, tree, env), frozen.run)
+    chosen = await door_for(frozen.spec, Ground(repo, home.path, tree, env), frozen.run, _teller(record))
+    _tell_of(record, chosen)
     if chosen.notice and record.run.status not in ("idle", "ended") and chosen.notice not in record.run.notices:
         record.happened(ev.NoticeRaised(chosen.notice))
     door = chosen.door
@@ -51,3 +54,26 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
         places.release()
         door.close()
         await site.close()
+
+
+def _tell_of(record: Record, chosen: Chosen) -> None:
+    """Journal the door, if it is another than that of the life before."""
+    if record.run.status in ("idle", "ended"):
+        return
+    event = ev.DoorChosen(chosen.door.name, chosen.walls, chosen.hosts, chosen.lacks)
+    run = record.run
+    if (event.door, event.walls, event.hosts, event.lacks) != (run.door, run.walls, run.hosts, run.lacks):
+        record.happened(event)
+
+
+def _teller(record: Record) -> OnReached:
+    """Puts each connection of a command into the trace."""
+
+    def tell(one: Reached) -> None:
+        record.traced(
+            tr.HostReached(
+                record.run.iteration, one.host, one.port, one.verdict, one.role, one.why, one.sent, one.received, round(one.seconds, 3)
+            )
+        )
+
+    return tell

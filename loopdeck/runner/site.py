@@ -16,6 +16,7 @@ from loopdeck.core.conversation import Part
 from loopdeck.core.happening import Walls
 from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
+from loopdeck.runner.connected import Connected
 from loopdeck.runner.record import Record
 from loopdeck.runner.workplace import Workplace
 from loopdeck.sandbox.port import Door
@@ -92,31 +93,34 @@ class Site:
     @cached_property
     def template(self) -> Part:
         """The maker's prompt template, as frozen."""
-        return Part("template", self.frozen.files["template"], f"{'report' if self.spec.level == 'report' else 'maker'}.md")
+        return Part("template", self.frozen.files["template"], prompt.template_of(self.spec))
 
     def system_parts(self) -> tuple[Part, ...]:
         """The steady part of the maker's prompt."""
         described = {name: prompt.described(text) for name, text in self.skills().items()}
         return prompt.system_parts(self.spec, self.template, self.frozen.files.get("system", ""), described)
 
-    def policy(self) -> gate.Policy:
-        """The gate's rules as they hold now: those frozen, and those a person added to this run."""
+    @cached_property
+    def connected(self) -> Connected:
+        """The maker's connectors."""
+        return Connected(self.spec, self.record, self.workplace.path, self.door, self.env)
+
+    def policy(self, tool: str = "") -> gate.Policy:
+        """The gate's rules for `tool` as they hold now: those frozen, and those a person added to this run."""
         gates = self.spec.gates
         return gate.Policy(
             allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
-            confined=self.door.confines, network=bool(self.spec.sandbox.network), level=self.spec.level,
+            confined=self.door.confines and not self.connected.is_remote(tool), network=self.spec.sandbox.network is True, level=self.spec.level,
         )  # fmt: skip
 
     @property
     def walls(self) -> Walls:
         """What holds the commands of this run."""
-        if not self.door.confines:
-            return "none"
-        return "open" if self.spec.sandbox.network else "closed"
+        return self.record.run.walls
 
     def digest(self, tool: str, arguments: str) -> str:
         """What binds an approval to this call: the tool, its arguments, where it runs, and the rules as they were frozen."""
-        frozen = structs.replace(self.policy(), allow=self.spec.gates.allow)
+        frozen = structs.replace(self.policy(tool), allow=self.spec.gates.allow)
         return gate.approval_digest(tool, arguments, cwd=str(self.workplace.path), policy=gate.policy_digest(frozen))
 
     def tool_context(self) -> ToolContext:
@@ -146,6 +150,7 @@ class Site:
 
     async def close(self) -> None:
         """Let go of connections."""
+        await self.connected.close()
         for agent in self._agents.values():
             await agent.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopdeck.core.happening import Walls as HeldBy
 from loopdeck.core.spec import LoopSpec
 from loopdeck.git.provision import found_in
 from loopdeck.git.repository import Repository
@@ -20,10 +21,13 @@ UNSANDBOXED = "unsandboxed: approvals are advisory, and what a command does it d
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The door, and what the operator must be told of it (empty: nothing)."""
+    """The door, what `walls` it makes with which `hosts` beyond, what it `lacks`, and what the operator must be told (or nothing)."""
 
     door: Door
     notice: str
+    walls: HeldBy = "none"
+    hosts: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,18 @@ async def door_for(spec: LoopSpec, ground: Ground, marker: str, tell: OnReached 
         protect=spec.workspace.protect,
     )
     seals.clear(tree)
-    return Chosen(BubbleDoor(found.program, walls, marker, tell=tell), "")
+    return Chosen(BubbleDoor(found.program, walls, marker, tell=tell), "", *_held(spec))
+
+
+def _held(spec: LoopSpec) -> tuple[HeldBy, tuple[str, ...]]:
+    """What a whole sandbox makes of the loop's `network`."""
+    match spec.sandbox.network:
+        case True:
+            return "open", ()
+        case False:
+            return "closed", ()
+        case hosts:
+            return "listed", hosts
 
 
 def _outer(written: Sequence[str], root: Path, home: Path | None) -> tuple[Path, ...]:

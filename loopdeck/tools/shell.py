@@ -41,7 +41,8 @@ async def bash(given: Bash, context: ToolContext) -> ToolOutcome:
         raise ToolFailed(f"The command could not be run: {error.what}.") from error
     text = _shortened(strip_ansi(finished.text), finished)
     ending = _ending(finished, timeout_s)
-    told = f"{text.rstrip()}\n[{ending}]" if text.strip() else f"[{ending}, no output]"
+    refusals = "".join(f"\n[{one}]" for one in finished.refusals)
+    told = (f"{text.rstrip()}\n[{ending}]" if text.strip() else f"[{ending}, no output]") + refusals
     return ToolOutcome(told) if finished.exit_code == 0 else failed(told)
 
 

@@ -32,10 +32,18 @@ _BARE = "unsandboxed: approvals are advisory. Nothing keeps it from your files a
 _UNTOLD = "nothing says that one holds it, so take it for unsandboxed: your files and keys, the network, all that you may write to"
 _HELD = "it sees its worktree and the system's programs, and neither your home nor your keys, and writes nothing outside"
 _SHUT = "no network"
-_NETWORK = "the network is open to it: what it can read in there it can send anywhere"
+_NETWORK = "the whole network is open to it: what it can read in there it can send anywhere"
+_LISTED = "it reaches these hosts and no other, and what it can read in there it can send to them"
 _OF_TOOL = "none is needed: this tool writes nowhere but in the run's worktree, and follows no link out of it"
 _LABEL = 9
 _FACT = 600
+
+
+class Limits(Struct, frozen=True):
+    """What a run's sandbox lets through (`hosts`), and what it can't hold (`lacks`, in sentences)."""
+
+    hosts: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 class Dossier(Struct, frozen=True, eq=False):
@@ -50,12 +58,14 @@ def dossier(deck: Deck, paths: RunPaths, one: Waiting) -> Dossier:
     call = one.approval
     answered = None
     notices: tuple[str, ...] = ()
+    limits = Limits()
     try:
         answered = deciding.decision(paths, call.id)
-        notices = tuple(deck.view(paths).run.notices)
+        run = deck.view(paths).run
+        notices, limits = tuple(run.notices), Limits(run.hosts, run.lacks)
     except LoopdeckError as error:
         notices = (f"the run's journal can't be read: {error.what}",)
-    return Dossier((*_facts(one, notices), *_call(call)), answered)
+    return Dossier((*_facts(one, notices, limits), *_call(call)), answered)
 
 
 def edit_lines(call: Approval, arguments: str) -> tuple[Line, ...]:
@@ -85,14 +95,14 @@ def equal_lines(equals: Iterable[Waiting]) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def _facts(one: Waiting, notices: tuple[str, ...]) -> Iterable[Line]:
+def _facts(one: Waiting, notices: tuple[str, ...], limits: "Limits") -> Iterable[Line]:
     call, row = one.approval, one.row
     glyph, style = TIERS[call.tier]
     spent = "" if row.cost is None else f", ${dollars(row.cost):.2f} spent"
     yield (cell(_padded("loop"), "dim"), cell(row.loop, "strong", 80), cell(f"  {row.run}, iteration {row.iteration}{spent}", "dim"))
     yield _fact("rule", f"{call.rule or 'default'}: {call.reason}" if call.reason else call.rule)
     yield _fact("risk", f"{glyph} {call.tier}: {_MEANS[call.tier]}", style)
-    for text, its in barriers(call, notices):
+    for text, its in barriers(call, notices, limits):
         yield _fact("sandbox", text, its)
     yield _fact("in", call.cwd)
     yield _fact("since", f"{call.since}; expires {call.expires or 'never'}")
@@ -100,18 +110,24 @@ def _facts(one: Waiting, notices: tuple[str, ...]) -> Iterable[Line]:
         yield _fact("runner", "gone: an answer is kept, and counts once the run is resumed (`o`, then `r`)", "warn")
 
 
-def barriers(call: Approval, notices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What would hold the call back and what not, in sentences with their styles; `notices` are its run's. Never more than is known."""
+def barriers(call: Approval, notices: tuple[str, ...], limits: Limits) -> tuple[tuple[str, str], ...]:
+    """What would hold the call back and what not, in sentences with their styles; `notices` and `limits` are its run's.
+
+    Never more than is known.
+    """
     if call.tool in gate.WRITING or call.tool in gate.READING or call.tool == "update_state":
         return ((_OF_TOOL, "plain"),)
+    lacking = tuple((f"not held: {one}", "warn") for one in limits.lacks)
     match call.walls:
         case "closed":
-            return ((_HELD, "plain"), (_SHUT, "plain"))
+            return ((_HELD, "plain"), (_SHUT, "plain"), *lacking)
+        case "listed":
+            return ((_HELD, "plain"), (f"{_LISTED}: {', '.join(limits.hosts) or 'which, its journal does not say'}", "warn"), *lacking)
         case "open":
-            return ((_HELD, "plain"), (_NETWORK, "warn"))
+            return ((_HELD, "plain"), (_NETWORK, "warn"), *lacking)
         case "none":
-            told = tuple((one, "warn") for one in notices if one.lower().startswith("unsandboxed"))
-            return told or ((_BARE, "warn"),)
+            told = tuple((one, "bad") for one in notices if one.lower().startswith("unsandboxed"))
+            return told or ((_BARE, "bad"),)
         case _:
             return ((_UNTOLD, "warn"),)
 

@@ -30,6 +30,7 @@ SAMPLES: dict[type, ev.Event] = {
         ae.AgentSessionNamed("s1"),
         ae.AgentTurnFinished("ended"),
         ae.ToolCallAsked("t8", "bash"),
+        ae.TriageFinished("first this"),
         ev.MakerFinished("ended"),
         ev.WorkCommitted("c" * 40, "d"),
         ev.CheckFinished(verdict("tests", "failed", "no")),
@@ -50,5 +51,6 @@ SAMPLES: dict[type, ev.Event] = {
         ev.SettingChanged("max_iterations", "4", "9", "anna", Settings(max_iterations=9)),
         ev.StopAsked("anna"),
         ev.NoticeRaised("the checkout is dirty"),
+        ev.DoorChosen("bubblewrap", "listed", ("example.com",)),
     )
 }

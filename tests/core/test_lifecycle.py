@@ -23,10 +23,10 @@ KINDS = list(SAMPLES)
 WORK = (
     "WorkspacePrepared IterationStarted ModelCallReserved ModelCallSettled LimitReached ToolCallGranted ToolCallRefused "
     "ToolCallFinished ToolCallLost MakerFinished WorkCommitted CheckFinished CheckSkipped IterationFinished "
-    "AgentTurnStarted AgentSessionNamed AgentTurnFinished ToolCallAsked"
+    "AgentTurnStarted AgentSessionNamed AgentTurnFinished ToolCallAsked TriageFinished"
 )
 AGENT = "ToolCallFinished ToolCallLost AgentSessionNamed AgentTurnFinished"
-TELLING = "RunnerStarted CommandTaken HoldSet Nudged SettingChanged NoticeRaised PauseAsked"
+TELLING = "RunnerStarted CommandTaken HoldSet Nudged SettingChanged NoticeRaised DoorChosen PauseAsked"
 
 # For each status, the events that keep it, and those that lead elsewhere. Whatever is not written here is forbidden.
 EXPECTED: dict[str, tuple[str, dict[str, str]]] = {

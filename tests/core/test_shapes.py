@@ -25,7 +25,7 @@ BAD = [
     (shapes.path, ["/a", "~/a", "../a", "a/..", "a/../b", "a\\b", "a\0", "a\nb", "c:/a", ".git", "a/.GIT/b", " a"]),
     (shapes.outer_path, ["/", "~", "~/", "//", "a/../b", "a\\b", "/a\0"]),
     (shapes.ref, ["-x", "a b", "a..b", "a~b:c", "a?", "a*", "a[b", "a\\b", "a\tb", "x" * 300]),
-    (shapes.host, ["https://a", "a/b", "a b", "", "a..b", "*", "u@h"]),
+    (shapes.host, ["https://a", "*.com", "*.10.0.0.1", "::1", "a:0", "a:99999", "a/b", "a b", "", "a..b", "*", "u@h"]),
     (shapes.url, ["ftp://a", "a", "http://", "http://u@h", "http://a b", "javascript:1"]),
     (shapes.timezone, ["", "../x", "/etc", "a b", "1/2"]),
     (shapes.cron, ["", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8",

@@ -379,5 +379,5 @@ def test_the_worlds_are_as_bad_as_they_claim():
     seen: Counter[type] = Counter()
     for seed in range(400):
         seen.update(type(event) for event, _ in lived(seed).entries)
-    told_outside = {ev.NoticeRaised, *foldagent.RULES}
+    told_outside = {ev.NoticeRaised, ev.DoorChosen, *foldagent.RULES}
     assert set(seen) == set(ev.Event.__args__) - told_outside

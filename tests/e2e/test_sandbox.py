@@ -8,6 +8,7 @@ from loopdeck.core import events as ev
 from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat
 from tests.kit.walled import walled
+from tests.kit.webserver import server
 
 
 def bash(*commands):
@@ -66,9 +67,31 @@ def test_the_network_is_off_and_asks_where_it_is_on(front):
 
 
 @walled
-def test_a_list_of_hosts_is_refused_and_not_taken_for_all(front):
-    door: Seat = front(working("true", sandbox={"network": ["example.org"]}))
-    assert "a list of hosts is not available" in door.says("start", "work").err
+@pytest.mark.parametrize("key", ["network", "setup_network"])
+def test_a_list_of_hosts_lets_those_through_and_says_what_it_refused(front, key):
+    with server() as port:
+        fetch = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{port}/in').read().decode())"
+        other = "import urllib.request as u; u.urlopen('http://api.foo.com/')"
+        line = f'unset no_proxy NO_PROXY; python3 -c "{fetch}" > got; python3 -c "{other}"; true'
+        listed = {"sandbox": {key: [f"127.0.0.1:{port}"]}}
+        by_setup = key == "setup_network"
+        door: Seat = front(
+            working("cat got", workspace={"setup": line}, **listed) if by_setup else working(f"{line}; cat got", **listed)
+        )
+        door.done("work")
+    told = door.outputs("work")[0]
+    assert f"GET /in host=127.0.0.1:{port}" in told
+    if not by_setup:
+        # No approval was asked for: the operator has listed where it may go.
+        assert "[network: api.foo.com is not in [sandbox] network]" in told
+    found = door.run("trace", "work", "--kind", "host_reached", "--json").lines
+    ways = {(one["host"], one["verdict"], one["by"]) for one in found}
+    assert ("127.0.0.1", "allowed", "setup" if by_setup else "tool") in ways
+    assert {host for host, verdict, _ in ways if verdict == "refused"} == {"api.foo.com"}
+    shown = door.ok("trace", "work", "--kind", "host_reached").out
+    assert "refused api.foo.com:80" in shown
+    assert "bytes sent" in shown
+    assert door.folded("work").walls == ("closed" if by_setup else "listed")
 
 
 @walled

@@ -3,7 +3,7 @@
 import pytest
 
 from loopdeck.deck.approving import Waiting
-from loopdeck.tui.dossier import barriers, dossier
+from loopdeck.tui.dossier import Limits, barriers, dossier
 from loopdeck.tui.widgets.pages import wrapped
 from tests.kit.room import a_deck, approval, loop_row
 
@@ -21,7 +21,7 @@ from tests.kit.room import a_deck, approval, loop_row
     ],
 )
 def test_no_more_protection_is_told_than_is_known(facts, notices, words):
-    assert words in barriers(approval(**facts), notices)[0][0]
+    assert words in barriers(approval(**facts), notices, Limits())[0][0]
 
 
 def test_the_call_is_the_last_thing_and_whole(tmp_path):

@@ -12,9 +12,7 @@ NOT_YET = {
     "agent command": "Use `anthropic`, `openai` or `scripted`.",
     "check metric": "Write a command check that fails when the number is out of bounds.",
     "experiment": "Take `[experiment]` out, and grade the work with a command check.",
-    "connector": "Take `[[maker.connector]]` out; the built-in tools remain.",
     "level unattended": 'This version starts loops only by hand. Write `level = "assisted"`, or leave it out.',
-    "a list of hosts": "Write `false`, or `true`: then commands reach everything, and ask before they run.",
 }
 NO_EFFECT_YET = {
     "trigger": "this version starts loops only by hand",

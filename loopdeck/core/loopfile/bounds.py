@@ -5,7 +5,6 @@ from typing import get_args
 
 from loopdeck.core import limits, shapes
 from loopdeck.core.findings import SEVERITIES
-from loopdeck.core.loopfile.available import refuse
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.spec import Exit, Missed, Overlap, Sandbox, Trigger, Workspace
 from loopdeck.core.tables import Table, kind_of
@@ -94,10 +93,7 @@ def read_sandbox(table: Table) -> Sandbox:
 def _network(table: Table, key: str) -> bool | tuple[str, ...]:
     value = table.get(key)
     if isinstance(value, list):
-        hosts = table.texts(key, shape=shapes.host)
-        if hosts:
-            refuse(table, key, "a list of hosts")
-        return hosts
+        return table.texts(key, shape=shapes.host)
     if value is None or isinstance(value, bool):
         return bool(value)
     what = f"{table.name(key)} must be false, true or a list of hosts, not {kind_of(value)}"
