@@ -15,22 +15,24 @@ import resource
 import signal
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
 from loopdeck.sandbox.frost import Frost, Held
 from loopdeck.sandbox.inlets import Inlets, Opener
+from loopdeck.sandbox.kernel import below, dead, readable, waits
 from loopdeck.sandbox.launching import Launch, launched
 from loopdeck.sandbox.outlet import OnOutput, Outlet
 from loopdeck.sandbox.plain import GRACE_S
-from loopdeck.sandbox.port import Command, Finished, OnReached
+from loopdeck.sandbox.port import Command, Conversation, Finished, OnReached
 from loopdeck.sandbox.seals import Seals
+from loopdeck.sandbox.talk import Talk, talking
 from loopdeck.sandbox.waiting import pidfd, refuse, undisturbed
 from loopdeck.sandbox.walls import Walls
-from loopdeck.sandbox.ways import same_ports, ways
+from loopdeck.sandbox.ways import Ways, same_ports, ways
 
 MOST_PROCESSES = 4096
 """Of one command, for an ordinary user: the kernel counts none of root's."""
@@ -40,7 +42,6 @@ _LIMITS = {
     resource.RLIMIT_FSIZE: LARGEST_FILE,
     resource.RLIMIT_NPROC: MOST_PROCESSES,
 }
-_STUBBORN_S = 10.0
 _PATIENCE_S = 0.05
 """How often it is asked whether whoever waits still has patience."""
 _START_S = 5.0
@@ -81,26 +82,40 @@ class BubbleDoor(Held):
         Raises WorkspaceError if the sandbox or the command can't be started, or if the kernel does not let go of its processes.
         """
         refuse(command)
-        if self._walls.open_to(command):
-            same_ports(command)
-            return await self._run(command, on_output, None)
-        led = ways(command, self._walls.listed(command), self._tell)
-        inlets = Inlets(self._opener, led.served) if led.served else None
-        finished = await self._run(replace(command, env={**command.env, **led.env}), on_output, inlets)
-        return replace(finished, refusals=led.refusals())
-
-    async def _run(self, command: Command, on_output: OnOutput | None, inlets: Inlets | None) -> Finished:
-        sealed = command.role == "tool" and self._walls.tree in command.writable
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_subreaper)
-            options = self._walls.options(command, self._lay(stack) if sealed else ())
-            launch = Launch(self._program, tuple(options), family.Mark(self._marker, uuid.uuid4().hex), inlets)
-            running = _Held(launch, command, on_output)
+        with self._entered(command, talks=False) as launch:
+            running = _Held(launch, on_output)
             try:
                 await running.exit_or_timeout(self._frost)
             finally:
                 await undisturbed(self._end(running))
             return running.finished()
+
+    @contextlib.asynccontextmanager
+    async def open(self, command: Command) -> AsyncIterator[Conversation]:
+        """Start it and talk with it; see the port. Raises WorkspaceError as `run` does."""
+        refuse(command)
+        with self._entered(command, talks=True) as launch:
+            running = _Held(launch)
+            async with talking(running, self._frost, partial(self._end, running)) as conversation:
+                await running.begun()
+                yield conversation
+
+    @contextlib.contextmanager
+    def _entered(self, command: Command, *, talks: bool) -> Iterator[Launch]:
+        """How the command is started; what it needs stands meanwhile."""
+        led: Ways | None = None
+        if self._walls.open_to(command):
+            same_ports(command)
+        else:
+            led = ways(command, self._walls.listed(command), self._tell)
+            command = replace(command, env={**command.env, **led.env})
+        inlets = Inlets(self._opener, led.served) if led and led.served else None
+        sealed = command.role in ("tool", "agent") and self._walls.tree in command.writable
+        mark = family.Mark(self._marker, uuid.uuid4().hex)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_subreaper)
+            options = self._walls.options(command, self._lay(stack) if sealed else ())
+            yield Launch(self._program, tuple(options), command, mark, inlets, led.refusals if led else tuple, talks)
 
     async def _end(self, running: "_Held") -> None:
         try:
@@ -115,37 +130,29 @@ class BubbleDoor(Held):
         return options
 
 
-def _waits(pid: int) -> bool:
-    """True if the process has started its child and sleeps until that ends; also if it is gone, or the system does not tell."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_bytes()
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return True
-    return bool(children.strip()) and stat[stat.rindex(b")") + 2 :][:1] == b"S"
-
-
 class _Held:
     """One command under way, from its launcher's start to the end of its last process."""
 
-    def __init__(self, launch: Launch, command: Command, on_output: OnOutput | None) -> None:
+    def __init__(self, launch: Launch, on_output: OnOutput | None = None) -> None:
+        self._launch = launch
         self._mark = launch.mark
         self._inlets = launch.inlets
         self._opening: asyncio.Task[None] | None = None
-        self._command = command
+        self._command = launch.command
         self._loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._held: asyncio.Future[None] = self._loop.create_future()
+        self._released: asyncio.Future[None] = self._loop.create_future()
         self._told = b""
         self._init = 0
         self._init_handle = -1
-        self._ended_by = ""
+        self.ended_by = ""
         self.struck: set[int] = set()
         self._begun = time.monotonic()
         self._status, status_end = os.pipe()
         word_end, self._word = os.pipe()
         try:
-            self._process = launched(launch, command, status_end, word_end)
+            self._process = launched(launch, status_end, word_end)
         except BaseException:
             os.close(self._status)
             os.close(self._word)
@@ -153,12 +160,19 @@ class _Held:
         finally:
             os.close(status_end)
             os.close(word_end)
-        assert self._process.stdout is not None
-        self._outlet = Outlet(self._process.stdout.fileno(), command.output_limit, on_output, self._failed)
+        heard = self._process.stderr or self._process.stdout
+        assert heard is not None
+        self._outlet = Outlet(heard.fileno(), self._command.output_limit, on_output, self._failed)
+        self.talk = self._talk() if launch.talks else None
         os.set_blocking(self._status, False)
         self._loop.add_reader(self._status, self._listen)
         self._handle = pidfd(self._process.pid)
         self._loop.add_reader(self._handle, self._gone)
+
+    def _talk(self) -> Talk:
+        assert self._process.stdout is not None
+        # The shell that waits for the word reads no further than its line: what follows on the same pipe is the command's.
+        return Talk(os.dup(self._word), self._process.stdout.fileno(), self._outlet.capture, self.finished)
 
     def _failed(self, error: Exception) -> None:
         if not self._exited.done():
@@ -194,7 +208,7 @@ class _Held:
         """
         if self._exited.done() or self._word < 0:
             return
-        if not _waits(self._init) and time.monotonic() < latest:
+        if not waits(self._init) and time.monotonic() < latest:
             self._loop.call_later(_SETTLE_S, self._release, latest)
             return
         if self._inlets is None:
@@ -215,10 +229,24 @@ class _Held:
         if self._word >= 0:
             with contextlib.suppress(BrokenPipeError, OSError):
                 os.write(self._word, b"go\n")
+            if self.talk is not None:
+                # Else it would not see the end of its input when the talk closes it.
+                os.close(self._word)
+                self._word = -1
+            self._released.set_result(None)
+
+    async def begun(self) -> None:
+        """Wait until the command has been let go. Raises WorkspaceError if it never is."""
+        await asyncio.wait((self._released, self._exited), return_when=asyncio.FIRST_COMPLETED)
+        if not self._released.done():
+            self._exited.result()
+            self._hear()
+            self._outlet.settle()
+            self.finished()
 
     def _hear(self) -> bool:
         try:
-            heard = os.read(self._status, 4096)
+            heard = os.read(self._status, 4096) if self._status >= 0 else b""
         except BlockingIOError:
             return True
         self._told += heard
@@ -240,8 +268,9 @@ class _Held:
             pass
         if self._exited.done():
             self._exited.result()
+            self._hear()
         else:
-            self._ended_by = "timeout"
+            self.ended_by = "timeout"
 
     async def end(self, grace_s: Callable[[], float]) -> None:
         """End whatever is left, wait until the kernel says that nothing is, read the last of the output, let go of everything."""
@@ -272,7 +301,7 @@ class _Held:
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             # Anew each time: what was asked to end may have started something else instead.
-            found = _below(self._init) if self._init else []
+            found = below(self._init) if self._init else []
             self.struck |= {one.pid for one in found}
             if not found or grace_s() <= 0:
                 return
@@ -280,17 +309,17 @@ class _Held:
                 family.send(one, number)
             begun = time.monotonic()
             while (left := begun + grace_s() / 2 - time.monotonic()) > 0:
-                if await _readable(self._loop, self._handle, min(left, _PATIENCE_S)):
+                if await readable(self._loop, self._handle, min(left, _PATIENCE_S)):
                     return
 
     async def _kill(self) -> None:
         if self._init_handle >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init_handle, signal.SIGKILL)
-            await _dead(self._loop, self._init_handle, self._init)
+            await dead(self._loop, self._init_handle, self._init)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await _dead(self._loop, self._handle, self._process.pid)
+        await dead(self._loop, self._handle, self._process.pid)
         self._process.wait()
         if self._init:
             # The launcher may have gone first; then its child is ours.
@@ -298,26 +327,32 @@ class _Held:
 
     def _let_go(self) -> None:
         self._outlet.close()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        if self.talk is not None:
+            self.talk.over()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
         for handle in (self._status, self._handle, self._init_handle):
             if handle >= 0:
                 self._loop.remove_reader(handle)
                 os.close(handle)
-        os.close(self._word)
-        self._word = -1
+        if self._word >= 0:
+            os.close(self._word)
+        self._status = self._word = -1
+        if not self._exited.done():
+            self._exited.set_result(None)
 
     def finished(self) -> Finished:
         """What came of it, once it has ended. Raises WorkspaceError if the command never began."""
         code = self._reported("exit-code")
-        if code is None and not self._ended_by:
+        if code is None and not self.ended_by:
             said = self._outlet.capture.output.decode("utf-8", "replace").strip()
             raise WorkspaceError(
                 f"the sandbox could not be made: {said[-300:] or f'bubblewrap ended with {self._process.returncode}'}",
                 where=str(self._command.cwd),
                 remedy="`loopdeck doctor` tries what this machine can do.",
             )
-        ended_by = self._ended_by
+        ended_by = self.ended_by
         if not ended_by and code is not None and code - _BY_SIGNAL in _FATAL:
             ended_by = f"signal {code - _BY_SIGNAL}"
         return Finished(
@@ -327,31 +362,5 @@ class _Held:
             size=self._outlet.capture.size,
             seconds=time.monotonic() - self._begun,
             ended_by=ended_by,
+            refusals=self._launch.refusals(),
         )
-
-
-def _below(pid: int) -> list[family.Process]:
-    """All that descend from a process."""
-    fresh = list(family.children(pid) or ())
-    found: list[family.Process] = []
-    while fresh:
-        found += [one for child in fresh if (one := family.process(child)) and not one.dead]
-        fresh = [child for parent in fresh for child in family.children(parent) or ()]
-    return found
-
-
-async def _dead(loop: asyncio.AbstractEventLoop, handle: int, pid: int) -> None:
-    """Wait until the process is dead, and with it, where it is a namespace's first, every other one in there."""
-    if not await _readable(loop, handle, _STUBBORN_S):
-        raise WorkspaceError(f"processes of a command could not be ended: those of {pid}", remedy="The kernel holds them.")
-
-
-async def _readable(loop: asyncio.AbstractEventLoop, handle: int, seconds: float) -> bool:
-    """Wait until there is something to read, but no longer than that; True if there is."""
-    done: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(handle, lambda: None if done.done() else done.set_result(None))
-    try:
-        await asyncio.wait((done,), timeout=seconds)
-    finally:
-        loop.remove_reader(handle)
-    return done.done()

@@ -4,7 +4,10 @@ Invariant: a command is never held up for longer than it takes to read what it h
 """
 
 import asyncio
+import fcntl
 import os
+import struct
+import termios
 from collections.abc import Callable
 
 from loopdeck.sandbox.capture import Capture
@@ -52,6 +55,17 @@ class Outlet:
         while not self._broken and self._read():
             pass
 
+    def settle(self) -> None:
+        """Read what is there by now, and no more: whoever still writes isn't waited for."""
+        until = self.capture.size + waiting_in(self._pipe)
+        while not self._broken and self.capture.size < until and self._read():
+            pass
+
     def close(self) -> None:
         """Stop looking. The pipe stays its owner's."""
         self._loop.remove_reader(self._pipe)
+
+
+def waiting_in(pipe: int) -> int:
+    """Bytes that can be read from `pipe` at once."""
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0])

@@ -14,14 +14,17 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import BinaryIO, ClassVar
 
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox import family
 from loopdeck.sandbox.frost import Frost, Held
 from loopdeck.sandbox.hunt import Hunt
 from loopdeck.sandbox.outlet import OnOutput, Outlet
-from loopdeck.sandbox.port import Command, Finished
+from loopdeck.sandbox.port import Command, Conversation, Finished
+from loopdeck.sandbox.talk import Talk, talking
 from loopdeck.sandbox.waiting import not_started, pidfd, refuse, undisturbed
 from loopdeck.sandbox.ways import same_ports
 
@@ -57,6 +60,15 @@ class PlainDoor(Held):
                 await undisturbed(self._end(running))
             return running.finished()
 
+    @contextlib.asynccontextmanager
+    async def open(self, command: Command) -> AsyncIterator[Conversation]:
+        """Start it and talk with it; see the port. Raises WorkspaceError as `run` does."""
+        refuse(command)
+        with _subreaper:
+            running = _Talked(command, family.Mark(self._marker, uuid.uuid4().hex), None)
+            async with talking(running, self._frost, partial(self._end, running)) as conversation:
+                yield conversation
+
     async def _end(self, running: "_Running") -> None:
         try:
             # Whoever waits may lose patience meanwhile, so the grace is asked for again and again.
@@ -65,22 +77,24 @@ class PlainDoor(Held):
             self.ended += len(running.struck)
 
 
-def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
+def _start(command: Command, mark: family.Mark, talk: int = -1) -> "subprocess.Popen[bytes]":
+    """Start it; `talk` is the end of a pipe for it to read from, and then its stderr is kept apart."""
     try:
         with contextlib.ExitStack() as stack:
-            stdin = None
-            if command.stdin:
+            stdin: BinaryIO | int = talk if talk >= 0 else subprocess.DEVNULL
+            if command.stdin and talk < 0:
                 # A file rather than a pipe: it can't block, whether it is read or not.
-                stdin = stack.enter_context(tempfile.TemporaryFile())
-                stdin.write(command.stdin)
-                stdin.seek(0)
+                file = stack.enter_context(tempfile.TemporaryFile())
+                file.write(command.stdin)
+                file.seek(0)
+                stdin = file
             process = subprocess.Popen(
                 (*mark.launcher, *command.argv),
                 cwd=command.cwd,
                 env={**command.env, **mark.environment},
-                stdin=stdin or subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.PIPE if talk >= 0 else subprocess.STDOUT,
                 bufsize=0,
                 start_new_session=True,
             )
@@ -93,22 +107,42 @@ def _start(command: Command, mark: family.Mark) -> "subprocess.Popen[bytes]":
 class _Running:
     """One command under way."""
 
+    _talks: ClassVar[bool] = False
+
     def __init__(self, command: Command, mark: family.Mark, on_output: OnOutput | None) -> None:
         self._mark = mark
         self._timeout_s = command.timeout_s
-        self._ended_by = ""
+        self.ended_by = ""
         self._loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._begun = time.monotonic()
-        self._process = _start(command, mark)
-        assert self._process.stdout is not None
-        self._outlet = Outlet(self._process.stdout.fileno(), command.output_limit, on_output, self._failed)
+        self.talk: Talk | None = None
+        if self._talks:
+            self._begin_talk(command)
+        else:
+            self._process = _start(command, mark)
+            assert self._process.stdout is not None
+            self._outlet = Outlet(self._process.stdout.fileno(), command.output_limit, on_output, self._failed)
         root = family.process(self._process.pid)
         self._known: dict[int, family.Process] = {root.pid: root} if root else {}
         self.struck: set[int] = set()
         self._handle = pidfd(self._process.pid)
         if self._handle >= 0:
             self._loop.add_reader(self._handle, self._gone)
+
+    def _begin_talk(self, command: Command) -> None:
+        theirs, ours = os.pipe()
+        try:
+            self._process = _start(command, self._mark, theirs)
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._outlet = Outlet(self._process.stderr.fileno(), command.output_limit, None, self._failed)
+        self.talk = Talk(ours, self._process.stdout.fileno(), self._outlet.capture, self.finished)
 
     def _gone(self) -> None:
         self._loop.remove_reader(self._handle)
@@ -130,8 +164,9 @@ class _Running:
                 self._reap_orphans()
         if self._exited.done():
             self._exited.result()
+            self._outlet.settle()
         else:
-            self._ended_by = "timeout"
+            self.ended_by = "timeout"
 
     def _reap_orphans(self) -> None:
         # A command that makes daemons all day would fill the machine with their corpses.
@@ -159,8 +194,11 @@ class _Running:
             if self._handle >= 0:
                 self._loop.remove_reader(self._handle)
                 os.close(self._handle)
-            assert self._process.stdout is not None
-            self._process.stdout.close()
+            if self.talk is not None:
+                self.talk.over()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
         self._process.wait()
 
     def _over(self) -> bool:
@@ -219,8 +257,8 @@ class _Running:
 
     def finished(self) -> Finished:
         """What came of it, once it has ended."""
-        status = self._process.returncode
-        ended_by = self._ended_by or (f"signal {-status}" if status < 0 else "")
+        status = self._code()
+        ended_by = self.ended_by or (f"signal {-status}" if status < 0 else "")
         return Finished(
             exit_code=None if ended_by else status,
             output=self._outlet.capture.output,
@@ -229,3 +267,18 @@ class _Running:
             seconds=time.monotonic() - self._begun,
             ended_by=ended_by,
         )
+
+    def _code(self) -> int:
+        """Its exit code or, below zero, the signal; looked at without reaping it if that is yet to come."""
+        if self._process.returncode is not None:
+            return self._process.returncode
+        told = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        if told is None:
+            return 0
+        return told.si_status if told.si_code == os.CLD_EXITED else -told.si_status
+
+
+class _Talked(_Running):
+    """One that is talked with: its stdin and stdout are the talk's, its stderr is kept."""
+
+    _talks = True

@@ -1,12 +1,14 @@
 """One command in, one process tree out, none of it left behind."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-Role = Literal["tool", "check", "setup"]
-"""Whose command it is: the maker's, a check's, or the operator's own that prepares a checkout."""
+Role = Literal["tool", "check", "setup", "agent"]
+"""Whose command it is: the maker's, a check's, the operator's own that prepares a checkout, or the maker itself: an agent with tools of
+its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,13 @@ class Door(Protocol):
 
     def close(self) -> None:
         """Let go of what is kept between commands. For when none is under way; another may be run all the same."""
+        ...
+
+    def open(self, command: Command) -> AbstractAsyncContextManager[Conversation]:
+        """Start a program and talk with it. When the context ends, cancelled or not, no process of it is left.
+
+        Its `stdin` is the conversation's, and its time may be without end. Raises WorkspaceError if it can't be started.
+        """
         ...
 
     async def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Finished:

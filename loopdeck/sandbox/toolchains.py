@@ -6,8 +6,9 @@ above one, or holds credentials by its purpose (`~/.cargo` is not shown, its `bi
 """
 
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import loopdeck
@@ -19,11 +20,29 @@ _ALONE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _BESIDE = ("lib", "lib64", "libexec", "share", "include", "pkg/mod")
 _MANAGERS = ("versions", "installs", "candidates")
 _MOST_LINKS = 500
+_MOST_HOPS = 20
 
 
 def toolchains(env: Mapping[str, str], home: Path | None) -> tuple[Path, ...]:
     """Existing files and folders that the commands of `env` need to be able to read, beside those of the system."""
     return tuple(_Search(home).found(env))
+
+
+def program(name: str, env: Mapping[str, str], cwd: Path, home: Path | None) -> tuple[Path, ...]:
+    """What a program named like this consists of, links to it first: its package, wherever it was installed, and never a home.
+
+    Nothing for what the system shows, or what can't be found.
+    """
+    found = shutil.which(str(cwd / name) if "/" in name else name, path=env.get("PATH", os.defpath))
+    if found is None:
+        return ()
+    places = [Path(os.path.normpath(Path.cwd() / found))]
+    while places[-1].is_symlink() and len(places) < _MOST_HOPS:
+        places.append(Path(os.path.normpath(places[-1].parent / places[-1].readlink())))
+    search = _Search(home)
+    links = [place for place in places[:-1] if not is_system(place)]
+    real = Path(os.path.realpath(found))
+    return tuple(dict.fromkeys((*links, *search.kept(search.package(real)))))
 
 
 def own() -> tuple[Path, ...]:
@@ -51,6 +70,10 @@ class _Search:
         alone = [env.get(name, "") for name in _ALONE] + env.get("LD_LIBRARY_PATH", "").split(os.pathsep)
         every += [Path(name) for name in alone if name.startswith("/")]
         every += [path for prefix in own() for path in self._prefix(prefix)]
+        return self.kept(every)
+
+    def kept(self, every: Iterable[Path]) -> list[Path]:
+        """Those that may be shown, without what is inside others."""
         kept: list[Path] = []
         for path in sorted(dict.fromkeys(path for path in every if self._may(path)), key=lambda path: len(path.parts)):
             if not any(path.is_relative_to(other) for other in kept):
@@ -114,10 +137,18 @@ class _Search:
             real = Path(os.path.realpath(entry.path))
             if is_system(real) or not real.exists():
                 continue
-            prefix = real.parent.parent
-            if self._is_prefix(prefix):
-                yield from self._prefix(prefix)
-            elif real.parent.name == "bin" and prefix not in self._broad:
-                yield from (real.parent, *(prefix / name for name in _BESIDE))
-            else:
-                yield real
+            yield from self.package(real)
+
+    def package(self, real: Path) -> Iterator[Path]:
+        """What the program at `real`, which is no link, needs of what is around it."""
+        prefix = real.parent.parent
+        modules = [above for above in real.parents if above.name == "node_modules"]
+        if modules:
+            # The outermost: what it needs may lie beside it.
+            yield modules[-1]
+        elif self._is_prefix(prefix):
+            yield from self._prefix(prefix)
+        elif real.parent.name == "bin" and prefix not in self._broad:
+            yield from (real.parent, *(prefix / name for name in _BESIDE))
+        else:
+            yield real

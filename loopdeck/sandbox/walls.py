@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from loopdeck.sandbox.port import Command
-from loopdeck.sandbox.toolchains import SYSTEM, is_system
+from loopdeck.sandbox.toolchains import SYSTEM, is_system, program
 
 TMP_BYTES = 1 << 30
 """Room in /tmp and in the home, each; it counts as memory."""
@@ -70,9 +70,10 @@ class Walls:
         shown = [*NAMESPACES, *(("--share-net",) if network else ()), *_system(network), *_PSEUDO]
         if self.home is not None and self.home != Path("/"):
             shown += ["--size", str(TMP_BYTES), "--tmpfs", str(self.home)]
-        outside = (*self.tools, *self.read)
+        own = tuple(self._program(command))
+        outside = (*self.tools, *self.read, *own)
         for path in outside:
-            shown += _bound("--ro-bind", path)
+            shown += ("--symlink", str(path.readlink()), str(path)) if path in own and path.is_symlink() else _bound("--ro-bind", path)
         for path in self.write:
             shown += _bound("--bind", path)
         shown += self._curtains((*outside, *self.write))
@@ -81,6 +82,19 @@ class Walls:
         shown += self._places(command)
         shown += [*seals, "--remount-ro", "/", "--chdir", str(command.cwd)]
         return [*shown, *_variables(command.env)]
+
+    def _program(self, command: Command) -> Iterator[Path]:
+        """What an agent consists of, unless it is shown anyhow: it may be installed where no tool of the operator's is.
+
+        Links to it are given too, and made again as links: it may look at what is around the place they lead to.
+        """
+        if command.role != "agent":
+            return
+        seen = (*self.tools, *self.read, *self.write, *self.shared, *command.writable, command.cwd)
+        parts = program(command.argv[0], command.env, command.cwd, self.home)
+        for path in parts:
+            if not any(path.is_relative_to(other) for other in (*seen, *(part for part in parts if part != path))):
+                yield path
 
     def _curtains(self, shown: Sequence[Path]) -> Iterator[str]:
         """An empty folder over each hidden one that something shown would show."""
