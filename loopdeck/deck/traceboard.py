@@ -9,6 +9,7 @@ from loopdeck.core.columns import Cell, cell
 from loopdeck.core.text import Shown
 from loopdeck.core.traceline import WIDE, Told
 from loopdeck.core.usage import dollars
+from loopdeck.deck.asides import ASIDES
 from loopdeck.deck.tracing import Line
 
 _WORDS = {
@@ -24,8 +25,10 @@ _WORDS = {
     "waited": ("wait", "warn"),
     "noted": ("note", "dim"),
 }
+_LOUD = {"asked": "ask", "answer": "ask", "end": "strong", "reject": "bad"}
+_WORDS |= {kind: (kind, _LOUD.get(kind, "warn")) for kind in ASIDES}
 KINDS = tuple(_WORDS)
-"""The kinds there are, in the order a filter offers them."""
+"""The kinds there are, in the order a filter offers them; the last ones are asides'."""
 _HIT = "›"
 _ROOMY = 100
 """Columns from which there is room for milliseconds."""
@@ -56,7 +59,8 @@ class Look:
             where = cell(f"{_HIT if hit else ' '}{line.number + 1:>{self._digits}} ", "ask" if hit else "dim")
             return (where, cell("✗ damaged", "bad"), cell(f"  {said}", "dim", WIDE)), ()
         # As few cells as there are styles: each costs as much to paint as a whole line of one.
-        place = f"{line.number + 1:>{self._digits}} {line.at[11 : 23 if self._roomy else 19]} {told.iteration or '':>3} "
+        number = line.number + 1 if line.number >= 0 else "·"
+        place = f"{number:>{self._digits}} {line.at[11 : 23 if self._roomy else 19]} {told.iteration or '':>3} "
         before = (cell(_HIT, "ask"), cell(place, "dim")) if hit else (cell(f" {place}", "dim"),)
         name, style = _WORDS.get(told.kind, (told.kind[:14], "dim"))
         indent = "  " * told.depth if self._tree else ""

@@ -3,6 +3,9 @@
 Everything that takes time is done by `work`, a millisecond or two at a time, so that whoever shows the list can call it between two
 frames. Invariant: what is shown is what has been found out so far, in the order of the file (or of the tree of calls), never a guess:
 except for the last lines of a trace that is still being indexed, see `Window.foresee`; `shift` says by how much that was wrong.
+
+Between the lines stand asides (see `deck.asides`), once all lines are counted. A place is where something stands in the list, a number
+that of a line in the file: an aside has none.
 """
 
 from array import array
@@ -15,8 +18,11 @@ from msgspec import Struct
 
 from loopdeck.core.trace import ToolCalled, ToolReturned
 from loopdeck.core.traceline import WIDE, Told, told
+from loopdeck.deck.asides import Aside
 from loopdeck.deck.tracehits import Search
+from loopdeck.deck.tracelinks import time_start
 from loopdeck.deck.tracepick import Choice, Picked, Picks
+from loopdeck.deck.weaving import Weave
 from loopdeck.store.glances import Glance, Glances
 from loopdeck.store.trace import TraceEntry, TraceWindow, window_on_trace
 
@@ -24,13 +30,13 @@ _INDEX = 1 << 20
 _PIECES = 2
 _LINES = 8_000
 
-Task = Literal["index", "search", "glance", ""]
+Task = Literal["index", "weave", "search", "glance", ""]
 
 
 class Line(Struct, frozen=True):
     """A line of the trace in short: its number from 0, when it was written (UTC), and what it tells; None if it can't be read.
 
-    `raw` is the beginning of a line that can't be read.
+    `raw` is the beginning of a line that can't be read. An aside's number is below 0.
     """
 
     number: int
@@ -54,6 +60,7 @@ class Tracing:
         self._foreseen = 0
         self._picks = Picks(self.glances, partial(_call_of, self.window))
         self._searching = False
+        self._weave = Weave()
 
     def open(self) -> None:
         """Make the last lines known at once. Raises StoreError."""
@@ -68,12 +75,39 @@ class Tracing:
         return self.window.count() if self.settled else max(self.window.count(), self._foreseen)
 
     def count(self) -> int:
-        """Lines that are shown."""
-        return self.total() if self._picks.shown is None else len(self._picks.shown.numbers)
+        """Lines and asides that are shown."""
+        return self._lines_shown() + self._woven().count()
 
     def number(self, place: int) -> int:
-        """The number of the line shown at `place`, from 0."""
-        return place if self._picks.shown is None else int(self._picks.shown.numbers[place])
+        """The number of the line shown at `place`, from 0; of an aside, that of the line before it."""
+        weave = self._woven()
+        inner = weave.inner(place) - (weave.at(place) is not None)
+        inner = max(0, min(inner, self._lines_shown() - 1))
+        return inner if self._picks.shown is None or not self._lines_shown() else int(self._picks.shown.numbers[inner])
+
+    def key(self, place: int) -> int:
+        """As `number`, but different for everything that is shown: an aside's is below 0."""
+        which = self._woven().at(place)
+        return self.number(place) if which is None else -1 - which
+
+    def put(self, asides: tuple[Aside, ...]) -> None:
+        """These are to stand between the lines; where, is found out by `work`."""
+        self._weave.put(asides)
+
+    @property
+    def woven(self) -> int:
+        """Another number whenever asides came to stand elsewhere."""
+        return self._weave.version
+
+    def place_of(self, key: int) -> int:
+        """Where that stands which has the `key`; near to it, if it is not shown."""
+        found = self._woven().place(-1 - key) if key < 0 else None
+        return self.place(max(0, key)) if found is None else found
+
+    def aside(self, place: int) -> Aside | None:
+        """The aside at `place`, if one stands there."""
+        which = self._woven().at(place)
+        return None if which is None else self._weave.aside(which)
 
     def numbers(self) -> "array[int] | None":
         """The numbers of all lines that are shown, as they are now; None for all there are."""
@@ -81,23 +115,28 @@ class Tracing:
 
     def place(self, number: int) -> int:
         """Where line `number` is shown, or the next one after it that is; at most the last place."""
-        place = number if self._picks.shown is None else self._picks.shown.place(number)
-        return max(0, min(place, self.count() - 1))
+        inner = number if self._picks.shown is None else self._picks.shown.place(number)
+        inner = max(0, min(inner, self._lines_shown() - 1))
+        return self._woven().outer(inner) if self._lines_shown() else 0
 
     def shows(self, number: int) -> bool:
         """True if line `number` is one of those shown."""
-        return self.count() > 0 and self.number(self.place(number)) == number
+        return self._lines_shown() > 0 and self.number(self.place(number)) == number
 
     def lines(self, places: Sequence[int]) -> list[Line | None]:
         """The lines at `places`; None for what is not known yet. Raises StoreError."""
         found: dict[int, Line] = {}
-        numbers = [self.number(place) for place in places if 0 <= place < self.count()]
+        keys = [self.key(place) for place in places if 0 <= place < self.count()]
+        for key in (one for one in keys if one < 0):
+            one = self._weave.aside(-1 - key)
+            found[key] = Line(key, one.at, Told(one.kind, one.iteration, one.head, one.said[:WIDE], len(one.said), one.trouble))
+        numbers = [one for one in keys if one >= 0]
         for first, count in _runs(numbers):
             for row in self.window.rows(first, count):
                 entry = row.entry
                 short = None if entry is None else told(entry.event)
                 found[row.number] = Line(row.number, "" if entry is None else entry.at, short, row.raw[:WIDE])
-        return [found.get(self.number(place)) if 0 <= place < self.count() else None for place in places]
+        return [found.get(self.key(place)) if 0 <= place < self.count() else None for place in places]
 
     def entry(self, number: int) -> TraceEntry | None:
         """Line `number` whole, or None if it can't be read. Raises StoreError."""
@@ -121,6 +160,8 @@ class Tracing:
         """What `work` would do next."""
         if not self.settled:
             return "index"
+        if self._weave.waits(self.window.count()):
+            return "weave"
         if self.search is not None and self._searching:
             return "search"
         return "glance" if self._picks.upto(self.window.count()) < self.window.count() else ""
@@ -146,6 +187,8 @@ class Tracing:
         match self.task():
             case "index":
                 self._index()
+            case "weave":
+                self._weave.look(partial(time_start, self.window), self.window.count())
             case "search" if self.search is not None:
                 self._searching = not self.search.step()
             case "glance":
@@ -173,8 +216,19 @@ class Tracing:
             self._generation = self.window.generation
             self._foreseen = 0
             self._picks.forget()
+            self._weave.forget()
             self.choose(self.choice)
             self.look_for(self.search.text if self.search is not None else "", 0)
+
+    def _lines_shown(self) -> int:
+        return self.total() if self._picks.shown is None else len(self._picks.shown.numbers)
+
+    def _woven(self) -> Weave:
+        """The weave as it fits what is shown; without asides until all lines are counted."""
+        if self.settled:
+            shown = self._picks.shown
+            self._weave.settle(self.choice, None if shown is None else shown.numbers, self.window.count())
+        return self._weave
 
 
 def _entry(window: TraceWindow, number: int) -> TraceEntry | None:

@@ -6,6 +6,7 @@ from textual import events
 from textual.widgets import Input
 
 from loopdeck.deck import tracelinks
+from loopdeck.deck.asides import ASIDES
 from loopdeck.deck.traceboard import KINDS, word
 from loopdeck.deck.tracepick import Choice
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-_NAMES = " ".join(dict.fromkeys(word(kind) for kind in KINDS))
+_NAMES = " ".join(dict.fromkeys(word(kind) for kind in KINDS if kind not in ASIDES)) + " beside"
 _ASKS = {
     "search": "search: lines that hold this text; capitals count only if there are any",
     "jump": "jump: a line's number, i3 for iteration 3, or a time such as 07:15:30",
@@ -32,7 +33,8 @@ def kinds_of(words: str) -> tuple[frozenset[str], tuple[str, ...]]:
     found: set[str] = set()
     unknown: list[str] = []
     for one in words.replace(",", " ").split():
-        fits = {kind for kind in KINDS if word(kind).startswith(one) or kind.startswith(one)}
+        fits = {kind for kind in KINDS if kind not in ASIDES and (word(kind).startswith(one) or kind.startswith(one))}
+        fits = fits or set(ASIDES if "beside".startswith(one) else (kind for kind in ASIDES if kind.startswith(one)))
         found |= fits
         unknown += [] if fits else [one]
     return frozenset(found), tuple(unknown)

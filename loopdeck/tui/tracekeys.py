@@ -15,7 +15,7 @@ from loopdeck.errors import StoreError
 from loopdeck.store.glances import Glance
 from loopdeck.store.trace import TraceEntry
 from loopdeck.tui.tracework import TraceWork
-from loopdeck.tui.unfolding import unfolded
+from loopdeck.tui.unfolding import unfolded, unfolded_text
 from loopdeck.tui.widgets.tracelist import TraceList
 
 _UNFOLDED = 200
@@ -69,7 +69,10 @@ class TraceKeys(TraceWork):
     def step(self, by: int) -> None:
         """Up or down by so many of the lines shown."""
         self.following = False
-        self.lines.go(self.lines.at + by)
+        to = self.lines.at + by
+        while self.tracing.aside(to) is not None and 0 < to < self.tracing.count() - 1:
+            to += by
+        self.lines.go(to)
 
     def action_follow(self) -> None:
         """Stay on the newest line, or stop that."""
@@ -100,17 +103,21 @@ class TraceKeys(TraceWork):
 
     def action_unfold(self) -> None:
         """The text of the line below it, or away again."""
-        entry = self._entry()
+        width = self.lines.scrollable_content_region.width
         if self.lines.folds.is_open(self.lines.at):
             self.lines.unfold(())
-        elif entry is not None:
-            self.lines.unfold(unfolded(entry, self.lines.scrollable_content_region.width, _UNFOLDED))
+        elif (aside := self.tracing.aside(self.lines.at)) is not None:
+            text = "\n".join(part for part in (f"{aside.at}  {aside.kind} {aside.head}", aside.said) if part)
+            self.lines.unfold(tuple(unfolded_text(text, width, _UNFOLDED)))
+        elif (entry := self._entry()) is not None:
+            self.lines.unfold(unfolded(entry, width, _UNFOLDED))
 
     def action_copy(self) -> None:
         """The line, to the clipboard of the operator's terminal."""
-        entry = self._entry()
-        if entry is not None:
-            self.app.copy_to_clipboard(clean(line(entry.at, entry.event)))
+        aside, entry = self.tracing.aside(self.lines.at), self._entry()
+        said = f"{aside.at} {aside.kind} {aside.head} {aside.said}".rstrip() if aside else line(entry.at, entry.event) if entry else ""
+        if said:
+            self.app.copy_to_clipboard(clean(said))
             self.room.tell("The line was handed to the terminal's clipboard.")
 
     def choose(self, choice: Choice) -> None:

@@ -24,10 +24,14 @@ _EDGE = 8
 
 def unfolded(entry: TraceEntry, width: int, most: int) -> tuple[Shown, ...]:
     """What an event says, as up to `most` rows of a list `width` wide."""
+    return unfolded_text("\n".join(words(entry.event)), width, most)
+
+
+def unfolded_text(text: str, width: int, most: int) -> tuple[Shown, ...]:
+    """Any text, as up to `most` rows of a list `width` wide."""
     inner = max(20, width - _EDGE)
     rows: list[Shown] = []
     # More characters than can be shown need not be looked at.
-    text = "\n".join(words(entry.event))
     cut = text[: most * inner]
     for row in wrapped(clean(cut, max_line=most * inner), inner):
         if len(rows) == most:

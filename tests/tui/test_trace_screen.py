@@ -8,9 +8,11 @@ from textual.events import MouseScrollUp
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from loopdeck.core import events as ev
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import Text
 from loopdeck.core.usage import Usage
+from loopdeck.deck.asides import ASIDES
 from loopdeck.store.blobs import Blobs
 from loopdeck.tui.screens.event import EventScreen
 from loopdeck.tui.screens.trace import TraceScreen
@@ -20,9 +22,11 @@ from loopdeck.tui.widgets.tracelist import TraceList
 from tests.kit.hostile import ALL, FAMILIES, harm_in
 from tests.kit.room import a_deck, in_room, loop_row, screen_text, until
 from tests.kit.traces import iteration, long_trace, turn, write_trace
+from tests.kit.written import WrittenRun
 
 SIZES = [(80, 24), (120, 40)]
 LINES = len(iteration(1))
+LATER = "2098-01-01T00:00:00.000Z"
 EVERY_KEY = (
     "n", "N", "f", "enter", "space", "y", "k", "escape", "i", "escape", "c", "c", "x", "up", "end", "pageup",
     "right_square_bracket", "left_square_bracket",
@@ -640,3 +644,46 @@ def test_kinds_are_named_by_their_beginnings():
     assert kinds_of("state") == (frozenset({"state_read", "state_written"}), ())
     assert kinds_of("tool_c xyz") == (frozenset({"tool_called"}), ("xyz",))
     assert kinds_of("  ") == (frozenset(), ())
+
+
+@pytest.mark.req("S1-13")
+def test_what_people_did_stands_between_the_lines_and_can_be_unfolded_filtered_and_copied(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        told = WrittenRun(deck, "fix-tests").begun()
+        told.trace.append(tr.Noted(0, "before"), at=told.now(), clock=1)
+        told.tell(ev.PauseAsked("olga"), ev.RunPaused("pause", "olga"), at=LATER)
+        told.tell(ev.Nudged("look at the parser first", "olga"), at=LATER)
+        told.trace.append(tr.Noted(0, "after"), at="2099-01-01T00:00:00.000Z", clock=2)
+        row = loop_row("fix-tests", run=told.paths.run, key="0/fix-tests")
+        async with in_room(deck, row, size=(100, 24)) as (app, pilot, still):
+            screen = TraceScreen(row)
+            app.open(screen)
+            await until(pilot, lambda: "pause  asked for by olga" in screen_text(app))
+            await done(pilot, screen)
+            kinds = [line.split()[2] for line in screen_text(app).splitlines()[2:8]]
+            assert kinds == ["start", "note", "pause", "pause", "nudge", "note"]
+            assert screen.tracing.number(screen.lines.at) == 1
+            await pilot.press("up")
+            assert "beside line 1 of 2" in screen_text(app)
+            await pilot.press("enter")
+            await until(pilot, lambda: "│ look at the parser first" in screen_text(app))
+            await pilot.press("y", "k")
+            await typed(pilot, "beside")
+            await done(pilot, screen)
+            assert app.clipboard.endswith("nudge by olga look at the parser first")
+            assert "note" not in screen_text(app)
+            # What happens while it is open comes too, and the cursor stays where it is.
+            on = screen.tracing.key(screen.lines.at)
+            told.tell(ev.RunResumed("olga"), at=LATER)
+            still.show(row)
+            await until(pilot, lambda: "resume by olga" in screen_text(app))
+            assert screen.tracing.key(screen.lines.at) == on
+        told.close()
+
+    run(look)
+
+
+def test_the_word_beside_names_all_kinds_of_what_is_not_in_the_trace():
+    assert kinds_of("beside") == (frozenset(ASIDES), ())
+    assert kinds_of("pau nud") == (frozenset({"pause", "nudge"}), ())

@@ -10,10 +10,13 @@ from textual.widgets import Input
 
 from loopdeck.core.columns import Cell, cell
 from loopdeck.deck import traceexport, tracelinks
-from loopdeck.deck.snapshot import LoopRow
+from loopdeck.deck.asides import Aside, Asides
+from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.deck.traceboard import word
 from loopdeck.deck.tracepick import Choice
 from loopdeck.deck.tracing import Tracing
+from loopdeck.store.state import LoopState
+from loopdeck.tui.beside import Beside
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.traceasks import TraceAsks
 from loopdeck.tui.tracekeys import TraceKeys, is_failing_check
@@ -39,6 +42,8 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
         self._read = 0
         self._shift = 0
         self._generation = 0
+        self._asides: Asides | None = None
+        self._beside: Beside[tuple[Aside, ...]] | None = None
 
     def body(self) -> ComposeResult:
         """Where one is, the lines, the line for words."""
@@ -50,6 +55,9 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
     def on_mount(self) -> None:
         """At the end, following if somebody is at work; or where the operator wants to begin."""
         super().on_mount()
+        deck = self.room.deck_of(self.row)
+        self._asides = Asides(self.room.paths_of(self.row), LoopState(deck.home.state_dir(self.row.loop)))
+        self._beside = Beside(self.room, self._woven)
         self.begin()
         self._read = self.tracing.total()
         self.following = self.row.live and self._iteration is None
@@ -60,6 +68,19 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
         elif self.row.status == "ended" and self.row.reason in _FAILED:
             self.jump(self._to_failing)
         self.renewed()
+
+    def shown(self, snapshot: Snapshot) -> None:
+        """The journal may have grown: see what stands beside the trace."""
+        asides = self._asides
+        if asides is not None and self._beside is not None:
+            self._beside.want(asides.look)
+
+    def _woven(self, asides: tuple[Aside, ...]) -> None:
+        """Put asides between the lines."""
+        if self.is_attached:
+            self.tracing.put(asides)
+            self.kick()
+            self.renewed()
 
     def on_unmount(self) -> None:
         """Give the file back."""
@@ -85,10 +106,9 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
         if tracing.window.generation != self._generation or tracing.shift != self._shift:
             # The last lines don't have the numbers that were foreseen for them, or another file stands there.
             by = tracing.shift - self._shift
-            lines.at += by if lines.at > tracing.total() // 2 else 0
             self._read += by
             self._generation, self._shift = tracing.window.generation, tracing.shift
-            lines.renew(afresh=True)
+            lines.renumbered(by if lines.at > tracing.total() // 2 else 0)
         lines.renew()
         if self.following:
             lines.go(tracing.count() - 1)
@@ -111,7 +131,9 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
         """The event in full."""
         from loopdeck.tui.screens.event import EventScreen
 
-        if self.tracing.count():
+        if self.tracing.aside(self.lines.at) is not None:
+            self.action_unfold()
+        elif self.tracing.count():
             self.room.open(EventScreen(self.row, self.at(), self))
 
     def action_export(self) -> None:

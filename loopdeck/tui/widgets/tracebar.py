@@ -12,7 +12,7 @@ from loopdeck.deck.traceboard import word
 from loopdeck.deck.tracing import Tracing
 from loopdeck.tui.widgets.painted import PAINTS, Painted
 
-_DOING = {"index": "counting lines", "search": "searching", "glance": "looking through"}
+_DOING = {"index": "counting lines", "weave": "counting lines", "search": "searching", "glance": "looking through"}
 
 
 class TraceBar(Painted, Widget):
@@ -49,7 +49,8 @@ def told(tracing: Tracing, at: int) -> Iterator[Cell]:
         yield cell("nothing to show" if tracing.total() else "nothing in the trace yet", "dim")
     elif at < count:
         shown = "" if choice.everything else f", {at + 1:,} of {count:,} shown"
-        yield cell(f"line {tracing.number(at) + 1:,} of {tracing.total():,}{shown}")
+        where = "line" if tracing.aside(at) is None else "beside line"
+        yield cell(f"{where} {tracing.number(at) + 1:,} of {tracing.total():,}{shown}")
     if not choice.everything:
         kinds = sorted({word(kind) for kind in choice.kinds})
         parts = [*kinds, f"iteration {choice.iteration}" if choice.iteration else "", "calls" if choice.calls else ""]

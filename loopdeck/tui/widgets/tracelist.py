@@ -60,6 +60,8 @@ class TraceList(Painted, ScrollView, can_focus=True):
         super().__init__(id=id)
         self.tracing = tracing
         self.at = 0
+        self._on = 0
+        self._woven = tracing.woven
         self.folds = Folds()
         self._known: tuple[int, int, bool, int] | None = None
         self._look: Look | None = None
@@ -70,6 +72,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
     def renew(self, *, afresh: bool = False) -> None:
         """Show what has become known since; `afresh` if lines stand elsewhere or look different now."""
         search = self.tracing.search
+        afresh = self._follow_weave() or afresh
         known = (self.tracing.count(), self.tracing.total(), self.tracing.settled, search.count() if search is not None else -1)
         if known == self._known and not afresh:
             return
@@ -84,11 +87,26 @@ class TraceList(Painted, ScrollView, can_focus=True):
     def go(self, place: int, *, by_hand: bool = False, middle: bool = False) -> None:
         """Put the cursor on the line at `place`, or the nearest there is; in the `middle` of the screen if it was out of sight."""
         before, self.at = self.at, max(0, min(place, self.tracing.count() - 1))
+        self._on = self.tracing.key(self.at)
         if not self._show_cursor(middle=middle) and before != self.at:
             for row in {self.folds.row_of(before), self.folds.row_of(self.at)}:
                 self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
         if by_hand or before != self.at:
             self.post_message(self.Moved(by_hand))
+
+    def renumbered(self, by: int) -> None:
+        """The lines near the cursor have numbers greater by so many now."""
+        self.at += by
+        self._on += by if self._on >= 0 else 0
+        self.renew(afresh=True)
+
+    def _follow_weave(self) -> bool:
+        """Keep the cursor on what it is on when asides have come before it; True if any have come to stand elsewhere."""
+        if self.tracing.woven == self._woven:
+            return False
+        self._woven = self.tracing.woven
+        self.at = self.tracing.place_of(self._on)
+        return True
 
     def unfold(self, text: Sequence[Shown]) -> None:
         """Put `text` below the line under the cursor, or take it away again."""
@@ -116,7 +134,7 @@ class TraceList(Painted, ScrollView, can_focus=True):
             return self.strip((cell(_UNKNOWN, "dim"),), width)
         kind = "" if place != self.at else ("cursor" if self.has_focus else "cursor-idle")
         search = self.tracing.search
-        key = (line.number, kind, search is not None and search.holds(line.number))
+        key = (line.number, kind, search is not None and line.number >= 0 and search.holds(line.number))
         strip = self._strips.get(key)
         if strip is None:
             strip = self._strips[key] = self._painted(line, width, kind, hit=key[2])
@@ -189,12 +207,12 @@ class TraceList(Painted, ScrollView, can_focus=True):
         """The line at `place`, if it is known; with it all those on the screen are read that are not known yet."""
         if not 0 <= place < self.tracing.count():
             return None
-        known = self._lines.get(self.tracing.number(place))
+        known = self._lines.get(self.tracing.key(place))
         if known is not None:
             return known
-        missing = [one for one in self.in_sight() if self._lines.get(self.tracing.number(one)) is None]
+        missing = [one for one in self.in_sight() if self._lines.get(self.tracing.key(one)) is None]
         self._fetch(missing if place in missing else [place])
-        return self._lines.get(self.tracing.number(place))
+        return self._lines.get(self.tracing.key(place))
 
     def _fetch(self, places: Sequence[int]) -> list[Line]:
         try:
