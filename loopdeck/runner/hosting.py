@@ -28,7 +28,7 @@ from loopdeck.runner.desk import Desk
 from loopdeck.runner.metering import Metering
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
-from loopdeck.sandbox.port import Command, Conversation
+from loopdeck.sandbox.port import Command, Conversation, Forward
 
 POLL_S = 0.05
 """How often it is looked whether a person has decided, or the run goes on."""
@@ -45,7 +45,7 @@ class Hosting:
         self._site = site
         self._record: Record = site.record
         self._metering = metering
-        self._ports = (address.port,) if address is not None else ()
+        self._forwards = (Forward("gateway", address.port, ("127.0.0.1", address.port)),) if address is not None else ()
         self._desk = Desk(site)
         self._asking = asyncio.Lock()
         self._answers: dict[str, Allowed | Denied] = {}
@@ -81,7 +81,7 @@ class Hosting:
         return self._site.door.open(
             Command(
                 argv=(program or argv[0], *argv[1:]), cwd=tree, env=env, timeout_s=math.inf, writable=(tree, home), role="agent",
-                reach=self._ports,
+                forwards=self._forwards,
             )
         )  # fmt: skip
 
