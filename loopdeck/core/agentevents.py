@@ -39,9 +39,18 @@ class AgentTurnFinished(Happening, frozen=True):
     message: str = ""
 
 
+class TriageFinished(Happening, frozen=True):
+    """What to take first in this iteration, by the model that was asked; empty if it could not say."""
+
+    plan: str = ""
+
+
 class ToolCallAsked(Happening, frozen=True):
-    """An outside agent wants to make a call. `instead_of` is the call it asked for in a process before and has got an answer to since."""
+    """An outside agent wants to make a call. `instead_of` is the same one, asked for by a process before and answered since."""
 
     call: str
     tool: str
     instead_of: str = ""
+
+
+AgentEvent = AgentTurnStarted | AgentSessionNamed | AgentTurnFinished | ToolCallAsked | TriageFinished

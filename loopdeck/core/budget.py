@@ -10,6 +10,8 @@ from loopdeck.core.happening import Settings
 from loopdeck.core.run import Run
 from loopdeck.core.usage import Rates
 
+SOFT = 0.8
+"""The part of a budget from which on the operator is warned and cheaper models are taken, where there are any."""
 LEAST_OUTPUT = 256
 """Fewer output tokens than this are not worth a call: a model could not even ask for a tool."""
 
@@ -79,3 +81,11 @@ def spent_out(run: Run) -> str:
     if limits.max_cost is not None and run.spend.cost >= limits.max_cost and run.spend.cost > 0:
         return "cost_usd"
     return ""
+
+
+def share_spent(run: Run) -> float:
+    """The spent part of the tightest budget in money or tokens, in 0..1; 0 where there is none."""
+    limits = run.settings
+    shares = [run.spend.usage.tokens / limits.max_tokens] if limits.max_tokens else []
+    shares += [run.spend.cost / limits.max_cost] if limits.max_cost else []
+    return min(1.0, max(shares, default=0.0))

@@ -57,7 +57,13 @@ def _in_maker(run: Run, spec: LoopSpec) -> Step:
         return steps.FinishMaker("budget")
     if run.maker_end == "refused":
         return steps.FinishMaker("refused")
+    if _wants_triage(run, spec) and not limit:
+        return steps.Triage()
     return _in_agent(run, spec) if spec.maker.agent in OUTSIDE else _in_model(run, spec, limit)
+
+
+def _wants_triage(run: Run, spec: LoopSpec) -> bool:
+    return bool(spec.models.triage) and run.plan is None and not (run.turns or run.final or run.calls or run.no_room)
 
 
 def _in_model(run: Run, spec: LoopSpec, limit: str) -> Step:

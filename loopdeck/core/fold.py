@@ -101,6 +101,7 @@ def _iteration_started(run: Run, event: ev.IterationStarted, stamp: Stamp) -> No
     run.maker_end = None
     run.fatal = run.retry = None
     run.conversation = run.agent_end = ""
+    run.plan = None
     run.state_settled = ""
     run.given = {}
     run.told, run.nudges = run.nudges, []

@@ -1,4 +1,4 @@
-"""The fold's rules for turns of outside agents."""
+"""The fold's rules for turns of outside agents, and for what is asked before a maker's first turn."""
 
 from collections.abc import Callable
 
@@ -51,9 +51,14 @@ def _asked(run: Run, event: ae.ToolCallAsked, stamp: Stamp) -> None:
     run.calls = [*(call for call in run.calls if call.id != event.call), Call(event.call, event.tool)]
 
 
+def _triaged(run: Run, event: ae.TriageFinished, stamp: Stamp) -> None:
+    run.plan = event.plan
+
+
 RULES: dict[type, Callable[..., None]] = {
     ae.AgentTurnStarted: _started,
     ae.AgentSessionNamed: _named,
     ae.AgentTurnFinished: _finished,
     ae.ToolCallAsked: _asked,
+    ae.TriageFinished: _triaged,
 }

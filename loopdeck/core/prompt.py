@@ -103,6 +103,8 @@ def instruction(run: Run, spec: LoopSpec, state: str, *, final: bool, extra: Seq
     if len(run.iterations) > 1:
         lines = "\n".join(_memory(one) for one in run.iterations[:-1][-_REMEMBERED:])
         parts.append(Part("memory", f"# Earlier iterations of this run\n{lines}", "journal"))
+    if run.plan:
+        parts.append(Part("plan", "# What to take first, as a smaller model sees it\n" + _within(run.plan, "plan"), "triage"))
     parts.extend(extra)
     told = _told(run)
     if told:

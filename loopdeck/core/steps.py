@@ -24,6 +24,10 @@ class StartIteration(Struct, frozen=True):
     final: bool = False
 
 
+class Triage(Struct, frozen=True):
+    """Ask the small model what to take first."""
+
+
 class CallModel(Struct, frozen=True):
     """Ask the maker's model for its next turn."""
 
@@ -151,7 +155,7 @@ class Nothing(Struct, frozen=True):
 
 
 Step = (
-    TakePlace | PrepareWorkspace | StartIteration | CallModel | RunAgent | ReportLost | WeighCall | GrantCall | RefuseCall | RunCall
-    | FinishMaker | CommitWork | ReportMaker | RunCheck | SkipCheck | AskVerdict | FinishIteration | WaitOut | BackOff | AwaitPerson
-    | StandStill | EndRun | Nothing
+    TakePlace | PrepareWorkspace | StartIteration | Triage | CallModel | RunAgent | ReportLost | WeighCall | GrantCall | RefuseCall
+    | RunCall | FinishMaker | CommitWork | ReportMaker | RunCheck | SkipCheck | AskVerdict | FinishIteration | WaitOut | BackOff
+    | AwaitPerson | StandStill | EndRun | Nothing
 )  # fmt: skip

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from loopdeck.core import events as ev
 from loopdeck.core import trace as tr
-from loopdeck.core.budget import NoRoom, Room
+from loopdeck.core.budget import SOFT, NoRoom, Room, share_spent
 from loopdeck.core.conversation import ModelFailed, ModelReply
 from loopdeck.core.findings import Problem
 from loopdeck.core.happening import CallAsked, Role
@@ -76,7 +76,7 @@ class Account:
 
         Not made durable by itself: what follows from the reply is, and lost in a power cut the call counts as its bound.
         """
-        self._record.happened(settled)
+        self._settled(settled, durable=False)
 
     def settle_bound(self, settled: ev.ModelCallSettled, usage: Usage | None = None, cost: int | None = None) -> None:
         """Take as spent all that was reserved; or less, where a tighter bound is known."""
@@ -84,4 +84,10 @@ class Account:
         if usage is None:
             usage, cost = Usage(input=reserved.input_bound, output=reserved.output_cap), reserved.cost
         whole = structs.replace(settled, usage=usage, cost=cost, certainty="estimated")
-        self._record.happened(whole, durable=True)
+        self._settled(whole, durable=True)
+
+    def _settled(self, settled: ev.ModelCallSettled, *, durable: bool) -> None:
+        before = share_spent(self._record.run)
+        self._record.happened(settled, durable=durable)
+        if before < SOFT <= (now := share_spent(self._record.run)):
+            self._record.happened(ev.NoticeRaised(f"{now:.0%} of the budget of this run is spent"))

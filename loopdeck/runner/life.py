@@ -25,12 +25,15 @@ from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
 from loopdeck.runner.standing import Standing
+from loopdeck.runner.triage import Triage
 
 if TYPE_CHECKING:
     from loopdeck.runner.outside import OutsideMaking
 
 POLL_S = 0.05
 """How often the inbox is looked at while a step takes its time."""
+LINGER_S = 60.0
+"""How long a run that waits for a person keeps its connectors' processes."""
 
 
 class Life:
@@ -185,11 +188,16 @@ class Life:
         await self._guard.ready()
         await self._making.run_call(step.call)
 
+    async def _triage(self, step: steps.Triage) -> None:
+        await Triage(self._site, self._meter).run()
+
     async def _run_agent(self, step: steps.RunAgent) -> None:
         await self._guard.ready()
         await self._agent.run_agent()
 
     async def _commit(self, step: steps.CommitWork) -> None:
+        # Nobody is to be at work on what is committed.
+        await self._site.connected.close()
         committing = self._site.workplace.commit(self._record.run, self._remembering.makers_report())
         committed, outside = await asyncio.gather(committing, self._guard.compare())
         problems = (*committed.problems, *outside.notices)
@@ -205,6 +213,8 @@ class Life:
         self._record.happened(ev.WaitEnded())
 
     async def _await_person(self, step: steps.AwaitPerson) -> None:
+        await asyncio.sleep(LINGER_S)
+        await self._site.connected.close()
         await asyncio.Event().wait()
 
     def _stand_still(self, step: steps.StandStill) -> None:
@@ -213,7 +223,7 @@ class Life:
 
 _UNCUT = (steps.EndRun, steps.CommitWork, steps.FinishIteration)
 """Short steps that a stop waits for, so that nothing is left half done."""
-_TIMED = (steps.CallModel, steps.RunAgent, steps.RunCall, steps.RunCheck, steps.WaitOut)
+_TIMED = (steps.Triage, steps.CallModel, steps.RunAgent, steps.RunCall, steps.RunCheck, steps.WaitOut)
 """Long steps that are cut off when the run's time is up."""
 
 _FROZEN = (steps.RunAgent, steps.RunCall, steps.RunCheck)
@@ -227,6 +237,7 @@ _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
     steps.PrepareWorkspace: Life._prepare,
     steps.StartIteration: Life._start_iteration,
     steps.CallModel: lambda life, step: life._making.call_model(),
+    steps.Triage: Life._triage,
     steps.RunAgent: Life._run_agent,
     steps.ReportLost: lambda life, step: life._maker.report_lost(step.call),
     steps.WeighCall: lambda life, step: life._making.weigh(step.call),

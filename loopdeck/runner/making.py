@@ -9,8 +9,9 @@ from msgspec import structs
 from loopdeck.core import events as ev
 from loopdeck.core import progress, prompt, steps
 from loopdeck.core import trace as tr
-from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, Part, ToolUse
+from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, Part, ToolSchema, ToolUse
 from loopdeck.core.findings import Problem
+from loopdeck.core.routing import maker_route
 from loopdeck.runner import rich
 from loopdeck.runner.desk import Desk
 from loopdeck.runner.metered import Line, Meter
@@ -18,6 +19,7 @@ from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
 from loopdeck.runner.talk import LOST, Talk
 from loopdeck.tools import registry as tools
+from loopdeck.tools.port import ToolOutcome
 
 _REPEATED = "\n[loopdeck: this is the {n}th time in a row that this call came to this result. Do something else.]"
 
@@ -33,8 +35,7 @@ class Making:
         self._system: tuple[Part, ...] = site.system_parts()
         first = self._system[0]
         template = prompt.versioned(site.template if first.name == prompt.ROLE else first)
-        self._line = Line(site.spec.maker.agent, site.maker_agent(), "maker", site.prices, template)
-        self._tools = tools.schemas(site.tool_names())
+        self._template = template
         self._talk: Talk | None = None
         self._iteration = 0
         self._extra: tuple[Part, ...] = ()
@@ -46,16 +47,19 @@ class Making:
 
     async def call_model(self) -> None:
         """One turn."""
+        await self._site.connected.ready()
         run = self._record.run
         if run.turns == 0 and self._site.spec.context == "rich":
             self._extra = await rich.parts(self._site, run)
         talk = self._conversation()
+        route = maker_route(run, self._site.spec)
+        line = Line(route.agent, self._site.model_agent(route.agent), "maker", self._site.prices, self._template, route.why)
         request = ModelRequest(
-            run.settings.model, self._system, talk.messages(), self._tools, self._site.spec.maker.max_output_tokens,
+            route.model, self._system, talk.messages(), self._tools(), self._site.spec.maker.max_output_tokens,
             session=run.session, iteration=run.iteration,
         )  # fmt: skip
         try:
-            reply = await self._meter.call(self._line, request, (*self._system, *talk.instruction))
+            reply = await self._meter.call(line, request, (*self._system, *talk.instruction))
         except (BudgetSpent, ModelFailed):
             return
         talk.heard(reply)
@@ -63,7 +67,7 @@ class Making:
     def weigh(self, call_id: str) -> None:
         """Put the call before the gate: grant, ask or refuse it."""
         use = self._use(call_id)
-        wrong = tools.misfit(use.tool, use.arguments, self._site.tool_names())
+        wrong = tools.misfit(use.tool, use.arguments, self._names())
         if wrong:
             self._refuse(use, wrong, "", "malformed_output")
             return
@@ -80,7 +84,7 @@ class Making:
         """A person said yes: run it if it still is the call they saw, else ask again."""
         call = next(one for one in self._record.run.calls if one.id == step.call)
         use = self._use(step.call)
-        said = self._desk.approved(call, use, lambda one: tools.misfit(one.tool, one.arguments, self._site.tool_names()))
+        said = self._desk.approved(call, use, lambda one: tools.misfit(one.tool, one.arguments, self._names()))
         if said.again is not None:
             self._desk.ask(use, said.again)
         elif said.refused:
@@ -109,7 +113,7 @@ class Making:
         begun = time.monotonic()
         try:
             with self._site.workplace.lent():
-                outcome = await tools.call(use.tool, use.arguments, self._site.tool_context())
+                outcome = await self._carried_out(use)
         except asyncio.CancelledError:
             self._record.happened(ev.ToolCallLost(use.id, use.tool))
             raise
@@ -121,6 +125,19 @@ class Making:
             output += _REPEATED.format(n=times)
         self._returned(use, output, outcome.is_error, outcome.problem or None, seconds)
         self._record.happened(ev.ToolCallFinished(use.id, use.tool, seconds, outcome.problem or None, signature))
+
+    def _names(self) -> tuple[str, ...]:
+        """The tools that the maker has."""
+        return (*(name for name in self._site.tool_names() if "." not in name), *self._site.connected.names)
+
+    def _tools(self) -> tuple[ToolSchema, ...]:
+        """The tools as they are offered to the model, in the same order and words from call to call."""
+        return (*tools.schemas(self._site.tool_names()), *self._site.connected.schemas)
+
+    async def _carried_out(self, use: ToolUse) -> ToolOutcome:
+        if use.tool in self._site.connected.names:
+            return await self._site.connected.call(use.tool, use.arguments)
+        return await tools.call(use.tool, use.arguments, self._site.tool_context())
 
     def _use(self, call_id: str) -> ToolUse:
         return self._conversation().call(call_id)

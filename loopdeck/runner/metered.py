@@ -26,13 +26,17 @@ from loopdeck.runner.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Who is called: the agent, by its kind, for which role, with the prices of the deck; `template` is the version of its prompt."""
+    """Who is called: the agent, by its kind, for which role, with the prices of the deck.
+
+    `template` is the version of its prompt, `route` says why this model, if it is not the one that the role always has.
+    """
 
     kind: str
     agent: ModelAgent
     role: Role
     prices: dict[str, Price]
     template: str
+    route: str = ""
 
     def rates(self, model: str, most_input: int) -> Rates | None:
         """The dearest prices of `model` for a call with at most `most_input` tokens of input.
@@ -65,13 +69,11 @@ class Meter:
         bound, allowed = await self._room(line, request)
         request = structs.replace(request, max_output=allowed.output_cap)
         called = self._account.reserve(line.role, request.model, bound, allowed)
-        notes = tuple(
-            tr.PartNote(one.name, len(one.text.encode()), record.keep(one.text), one.source, one.stable) for one in parts
-        )
+        notes = tuple(tr.PartNote(one.name, len(one.text.encode()), record.keep(one.text), one.source, one.stable) for one in parts)
         record.traced(
             tr.PromptSent(
                 record.run.iteration, line.role, called.id, request.model, notes, len(request.messages),
-                tuple(tool.name for tool in request.tools), request.max_output, "fresh", line.template,
+                tuple(tool.name for tool in request.tools), request.max_output, "fresh", line.template, line.route,
             )
         )  # fmt: skip
         begun = time.monotonic()

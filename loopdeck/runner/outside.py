@@ -21,12 +21,14 @@ from loopdeck.core import trace as tr
 from loopdeck.core.budget import taken_cost
 from loopdeck.core.conversation import Part, Text
 from loopdeck.core.goingon import begun_before, going_on
+from loopdeck.core.routing import maker_route
 from loopdeck.core.usage import Usage, dollars
 from loopdeck.runner import rich
 from loopdeck.runner.hosting import Hosting
 from loopdeck.runner.metering import Metering
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
+from loopdeck.tools.shell import shell
 
 LET_GO_S = 60.0
 """How long an agent's process is kept while it waits for a person, or stands still; by its session it goes on later."""
@@ -102,7 +104,7 @@ class OutsideMaking:
             worktree=site.workplace.path,
             home=home,
             env=self._env(address),
-            model=limits.model,
+            model=self._model(),
             system="" if resume else "\n\n".join(part.text for part in site.system_parts()),
             resume=resume,
             gateway=address.url if address is not None else "",
@@ -114,12 +116,17 @@ class OutsideMaking:
             servers=self._servers(),
         )
 
+    def _model(self) -> str:
+        """The model it is told to use: by phase, as far as this agent has it."""
+        route = maker_route(self._record.run, self._site.spec)
+        return route.model if route.agent == self._site.spec.maker.agent else self._record.run.settings.model
+
     def _env(self, address: Address | None) -> Mapping[str, str]:
         return dict(self._site.env) if address is None else address.put_into(self._site.env)
 
     def _servers(self) -> tuple[Server, ...]:
         return tuple(
-            Server(one.name, argv=tuple(one.command.split()) if one.command else (), url=one.url)
+            Server(one.name, argv=(shell(), "-c", one.command) if one.command else (), url=one.url)
             for one in self._site.spec.maker.connectors
         )
 
@@ -132,7 +139,7 @@ class OutsideMaking:
         notes = tuple(tr.PartNote(one.name, len(one.text.encode()), keep(one.text), one.source, one.stable) for one in whole)
         history = "gone on with" if resume else "fresh"
         template = prompt.versioned(self._site.template)
-        self._record.traced(tr.PromptSent(run.iteration, "maker", _name(turn), run.settings.model, notes, 1, (), 0, history, template))
+        self._record.traced(tr.PromptSent(run.iteration, "maker", _name(turn), self._model(), notes, 1, (), 0, history, template))
 
     async def _turn(self, hosting: Hosting, task: Task) -> Ended:
         """The agent's turn, minded: how it ended."""

@@ -110,7 +110,8 @@ class Site:
         gates = self.spec.gates
         return gate.Policy(
             allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
-            confined=self.door.confines and not self.connected.is_remote(tool), network=self.spec.sandbox.network is True, level=self.spec.level,
+            confined=self.door.confines and not self.connected.is_remote(tool), network=self.spec.sandbox.network is True,
+            level=self.spec.level,
         )  # fmt: skip
 
     @property
@@ -131,10 +132,12 @@ class Site:
         """The written criteria of a rubric check, as frozen."""
         return self.frozen.files.get(f"rubric:{check}", "")
 
-    def maker_agent(self) -> ModelAgent:
-        """The maker's agent."""
+    def model_agent(self, kind: str) -> ModelAgent:
+        """The agent that makes the maker's calls to models of `kind`: its own, or another that work is routed to."""
         maker = self.spec.maker
-        return self._agent("maker", maker.agent, maker.base_url, "script", maker.script)
+        if kind != maker.agent:
+            return self._agent(f"maker:{kind}", kind, "", "script", maker.script)
+        return self._agent("maker", kind, maker.base_url, "script", maker.script)
 
     def check_agent(self, check: str, rubric: RubricCheck) -> tuple[str, ModelAgent, str]:
         """Kind, agent and model of a rubric check, whose session is never the maker's."""

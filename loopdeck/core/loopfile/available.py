@@ -7,9 +7,7 @@ from loopdeck.core.tables import Table
 
 NOT_YET = {
     "agent claude": "Use `anthropic`, `openai` or `scripted`.",
-    "agent codex": "Use `openai`, `anthropic` or `scripted`.",
     "agent acp": "Use `anthropic`, `openai` or `scripted`.",
-    "agent command": "Use `anthropic`, `openai` or `scripted`.",
     "check metric": "Write a command check that fails when the number is out of bounds.",
     "experiment": "Take `[experiment]` out, and grade the work with a command check.",
     "level unattended": 'This version starts loops only by hand. Write `level = "assisted"`, or leave it out.',
@@ -17,7 +15,6 @@ NOT_YET = {
 NO_EFFECT_YET = {
     "trigger": "this version starts loops only by hand",
     "whole deck": "this version holds no limit over the whole deck",
-    "routing": "this version routes no model by this role",
 }
 
 

@@ -1,9 +1,11 @@
 """Who does the work: `[maker]` and `[models]`."""
 
+import re
+from collections.abc import Sequence
 from typing import get_args
 
 from loopdeck.core import shapes
-from loopdeck.core.loopfile.available import NOT_YET, refuse, warn
+from loopdeck.core.loopfile.available import NOT_YET, refuse
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.spec import TOOL_NAMES, AgentKind, Connector, LoopSpec, Maker, Models, RubricCheck
 from loopdeck.core.tables import Complaint, Shape, Table, listed, nearest
@@ -17,15 +19,17 @@ _NEEDS: dict[AgentKind, tuple[str, str]] = {
     "command": ("command", "my-agent --print"),
     "acp": ("command", "my-agent --acp"),
 }
+_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_SERVER_TOOL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ROLES = ("triage", "draft", "check", "review", "fallback")
 
 
 def read_maker(table: Table, *, whole: bool) -> Maker:
     """`[maker]`. Only a `whole` one must name its agent and what that agent needs; a deck's defaults need not."""
     agent = read_agent(table, "agent")
-    connectors = tuple(_connector(one) for one in table.tables("connector"))
-    if connectors:
-        refuse(table, "connector", "connector")
+    servers = table.tables("connector")
+    connectors = tuple(_connector(one) for one in servers)
+    _distinct(servers, connectors)
     maker = Maker(
         agent=agent or "scripted",
         model=table.text("model", shape=shapes.label),
@@ -54,8 +58,6 @@ def read_models(table: Table) -> Models:
     """`[models]`: roles."""
     models = Models(**{role: table.text(role, shape=shapes.label) for role in _ROLES})
     for role in _ROLES:
-        if getattr(models, role) and role != "check":
-            warn(table, role, "routing", "Only `check` is routed so far; the others keep the maker's model.")
         agent, colon, _ = getattr(models, role).partition(":")
         if colon and not refuse(table, role, f"agent {agent}") and agent not in AGENTS:
             _misspelled(table, role, agent)
@@ -99,12 +101,25 @@ def _complete(table: Table, agent: AgentKind | None) -> None:
         table.note(key, f"`[maker]` has no {key}, which agent `{agent}` needs", f'Write `{key} = "{example}"`.')
 
 
+def _distinct(tables: Sequence[Table], connectors: tuple[Connector, ...]) -> None:
+    for one, read in zip(tables, connectors, strict=True):
+        if read.name and read is not next(other for other in connectors if other.name == read.name):
+            one.note("name", f"two connectors are called {read.name!r}", "Give each a name of its own: their tools go by it.")
+
+
+def _server(name: str) -> Complaint | None:
+    """A connector's name, which is the first part of its tools' names."""
+    if _SERVER.fullmatch(name):
+        return None
+    return f"is not a plain name: {name[:60]!r}", "Use up to 32 letters, digits, `_` and `-`: its tools are called `name.tool`."
+
+
 def _connector(table: Table) -> Connector:
     connector = Connector(
-        name=table.text("name", shape=shapes.word),
+        name=table.text("name", shape=_server),
         command=table.text("command", shape=shapes.command),
         url=table.text("url", shape=shapes.url),
-        tools=table.texts("tools", shape=shapes.label),
+        tools=table.texts("tools", shape=_own_tool),
     )
     if "name" not in table:
         table.note("name", "a connector has no name", 'Write `name = "…"`.')
@@ -113,6 +128,13 @@ def _connector(table: Table) -> Connector:
         table.note("command", "a connector has one of `command` and `url`", remedy)
     table.unknown({})
     return connector
+
+
+def _own_tool(name: str) -> Complaint | None:
+    """A tool's name as its server says it."""
+    if _SERVER_TOOL.fullmatch(name):
+        return None
+    return f"can't be a tool of a server: {name[:80]!r}", "Write the tool's own name, without the connector's."
 
 
 def _tool_shape(connectors: tuple[Connector, ...]) -> Shape:
