@@ -12,6 +12,8 @@ from loopdeck.agents.outside.rpc import Json, part, text
 from loopdeck.core.conversation import FailureKind
 
 MOST_NOTES = 50
+OUR_OWN_DOING = "Project-local config"
+"""How it begins to warn of settings in the worktree that it was told not to trust."""
 _KINDS: dict[str, FailureKind] = {
     "contextWindowExceeded": "context", "usageLimitExceeded": "rate_limit", "rateLimitExceeded": "rate_limit",
     "serverOverloaded": "overloaded", "flexUnavailable": "overloaded", "policyCapacityUnavailable": "overloaded",

@@ -129,7 +129,9 @@ class CodexTurn:
             case "error" if params.get("willRetry") is True:
                 self._host.note(f"codex tries again: {ends.said(part(params, 'error'))}")
             case "warning" | "configWarning" | "guardianWarning":
-                self._note(f"codex warns: {(text(params, 'message') or text(params, 'summary'))[:500]}")
+                words = text(params, "message") or text(params, "summary")
+                if not words.startswith(ends.OUR_OWN_DOING):
+                    self._note(f"codex warns: {words[:500]}")
             case _:
                 pass
 

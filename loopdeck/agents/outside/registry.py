@@ -16,5 +16,9 @@ def make_outside(maker: Maker) -> OutsideAgent:
             from loopdeck.agents.outside.command import CommandAgent
 
             return CommandAgent()
+        case "codex":
+            from loopdeck.agents.outside.codex import CodexAgent
+
+            return CodexAgent()
         case _:
             raise UsageError(f"no such outside agent: {maker.agent!r}", remedy="Take one of: command.")
