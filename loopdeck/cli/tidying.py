@@ -22,7 +22,7 @@ from loopdeck.store.layout import RunPaths
 from loopdeck.store.locks import Mutex
 from loopdeck.store.loopfolder import NAME as LOOP_FOLDER
 
-Kind = Literal["worktree", "check checkout", "merge checkout", "pool", "trash", "run that never began", "unknown"]
+Kind = Literal["worktree", "check checkout", "merge checkout", "pool", "trash", "run that never began", "caches", "unknown"]
 _SCRATCH: dict[str, Kind] = {".check": "check checkout", ".merge": "merge checkout"}
 _SETTLED_S = 60.0
 """Seconds after which a run folder without a journal is no run that is just being started."""
@@ -71,6 +71,7 @@ def survey(deck: Deck) -> list[Item]:
     items += _waiting(home, ours)
     items += _strangers(home, ours)
     items += [item for paths in runs.values() for item in _never_began(paths)]
+    items += _caches(deck)
     return sorted(items, key=lambda item: (not item.safe, item.kind, str(item.path)))
 
 
@@ -174,6 +175,20 @@ def _waiting(home: Path, ours: list[Worktree]) -> Iterator[Item]:
         aside = folder / ".trash"
         if aside.is_dir() and any(aside.iterdir()):
             yield Item("trash", aside, True, "put aside to be deleted", size_of(aside))
+
+
+def _caches(deck: Deck) -> Iterator[Item]:
+    """What the tools of each loop have fetched, in its folder."""
+    folder = deck.home.caches
+    if not folder.is_dir():
+        return
+    at_work = {one.run.loop for one in deck.views() if one.live}
+    for entry in sorted(folder.iterdir()):
+        if not any(any(each.iterdir()) for each in entry.iterdir() if each.is_dir()):
+            continue
+        busy = entry.name in at_work
+        why = "a run of its loop is at work" if busy else "what tools have fetched in its sandbox; they fetch it again"
+        yield Item("caches", entry, not busy, why, size_of(entry))
 
 
 def _strangers(home: Path, ours: list[Worktree]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ def run(options: argparse.Namespace) -> int:
     home = deck.home
     paths = {
         "deck": str(deck.root), "config": str(deck.root / ".loopdeck"), "home": str(home.path), "runs": str(home.runs),
-        "state": str(home.state), "worktrees": str(home.worktrees),
+        "state": str(home.state), "worktrees": str(home.worktrees), "caches": str(home.caches),
     }  # fmt: skip
     if options.json:
         out.document(paths)

@@ -64,6 +64,7 @@ async def door_for(spec: LoopSpec, ground: Ground, marker: str, tell: OnReached 
         network=spec.sandbox.network,
         setup_network=spec.sandbox.setup_network,
         protect=spec.workspace.protect,
+        caches=_caches(deck / "caches" / spec.name),
     )
     seals.clear(tree)
     return Chosen(BubbleDoor(found.program, walls, marker, tell=tell), "", *_held(spec))
@@ -78,6 +79,16 @@ def _held(spec: LoopSpec) -> tuple[HeldBy, tuple[str, ...]]:
             return "closed", ()
         case hosts:
             return "listed", hosts
+
+
+def _caches(folder: Path) -> Path | None:
+    """The loop's caches, made if need be; none if the disk refuses, since nothing depends on them."""
+    try:
+        for made in (folder.parent, folder, folder / "maker", folder / "checks"):
+            made.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return None
+    return folder
 
 
 def _outer(written: Sequence[str], root: Path, home: Path | None) -> tuple[Path, ...]:

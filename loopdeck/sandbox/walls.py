@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from loopdeck.sandbox import caches
 from loopdeck.sandbox.port import Command
 from loopdeck.sandbox.toolchains import SYSTEM, is_system, program
 
@@ -41,7 +42,7 @@ class Walls:
 
     `tools` are what commands need to run beside the system's folders, `read` and `write` what the loop file lets in, `shared` what is
     shown read-only besides (the git folder, linked folders); all absolute. `protect` are globs relative to the maker's worktree `tree`,
-    which is the one place that is sealed.
+    which is the one place that is sealed. `caches` is where the loop's tools keep what they fetch.
     """
 
     tree: Path
@@ -54,6 +55,7 @@ class Walls:
     network: bool | tuple[str, ...] = False
     setup_network: bool | tuple[str, ...] = False
     protect: tuple[str, ...] = ()
+    caches: Path | None = None
 
     def open_to(self, command: Command) -> bool:
         """True if the command may use the network as it likes."""
@@ -77,11 +79,18 @@ class Walls:
         for path in self.write:
             shown += _bound("--bind", path)
         shown += self._curtains((*outside, *self.write))
+        if self.caches is not None:
+            shown += _bound("--bind", caches.cache(self.caches, command))
         for path in self.shared:
             shown += _bound("--ro-bind", path)
         shown += self._places(command)
         shown += [*seals, "--remount-ro", "/", "--chdir", str(command.cwd)]
-        return [*shown, *_variables(command.env)]
+        return [*shown, *_variables({**command.env, **self._cached(command)})]
+
+    def _cached(self, command: Command) -> dict[str, str]:
+        if self.caches is None:
+            return {}
+        return caches.variables(caches.cache(self.caches, command), self.open_to(command) or bool(self.listed(command)))
 
     def _program(self, command: Command) -> Iterator[Path]:
         """What an agent consists of, unless it is shown anyhow: it may be installed where no tool of the operator's is.

@@ -104,6 +104,11 @@ class RunPaths(NamedTuple):
         return self.dir / "rescue.json"
 
     @property
+    def connectors(self) -> Path:
+        """The tools of its connectors, as their servers first listed them."""
+        return self.dir / "connectors.json"
+
+    @property
     def home(self) -> "DeckHome":
         """The deck it belongs to."""
         return DeckHome(self.dir.parent.parent.parent)
@@ -128,6 +133,11 @@ class DeckHome(NamedTuple):
     def worktrees(self) -> Path:
         """A worktree for each run."""
         return self.path / "worktrees"
+
+    @property
+    def caches(self) -> Path:
+        """A folder for each loop, with what its tools fetched; can be deleted whenever the loop has no run at work."""
+        return self.path / "caches"
 
     @property
     def locks(self) -> Path:

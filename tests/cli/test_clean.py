@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cli.loops import fixer, loop, turn, waiting, write
 from tests.kit.repos import git
+from tests.kit.walled import walled
 
 
 def found(said):
@@ -119,3 +120,21 @@ def test_what_each_run_takes_is_told_the_largest_first(front, inside):
     assert all(one["record"] > 0 for one in runs)
     _, _, said = inside(door, "clean").out.partition("What runs take")
     assert 0 < said.index(runs[0]["run"]) < said.index(runs[1]["run"])
+
+
+@walled
+def test_what_tools_have_fetched_goes_once_no_run_of_the_loop_is_at_work(front, inside):
+    def fetching(name):
+        said = {"command": 'mkdir -p "$PIP_CACHE_DIR" && head -c 300000 /dev/zero > "$PIP_CACHE_DIR/wheel"'}
+        return loop(name, [turn("f", ("bash", said)), turn("d")], checks=[{"run": "true"}])
+
+    door = front(fetching("fetch"))
+    door.ok("start", "fetch", "--wait")
+    kept = Path(inside(door, "where", "--json").json["caches"], "fetch")
+    assert (kept / "maker/pip/wheel").stat().st_size == 300_000
+    [item] = [one for one in inside(door, "clean", "--json").json["items"] if one["kind"] == "caches"]
+    assert (item["path"], item["safe"], item["bytes"] >= 300_000) == (str(kept), True, True)
+    inside(door, "clean", "--yes")
+    assert not kept.exists()
+    door.ok("start", "fetch", "--wait")
+    assert (kept / "maker/pip/wheel").is_file()

@@ -37,7 +37,10 @@ class Place:
     def say(self, chosen: Chosen, line: str, role: Role = "tool") -> str:
         """What a command line of the maker's prints."""
         command = Command(("/bin/sh", "-c", f"{{ {line}; }} 2>&1"), self.tree, self.env, 20, writable=(self.tree,), role=role)
-        return asyncio.run(chosen.door.run(command)).text
+        try:
+            return asyncio.run(chosen.door.run(command)).text
+        finally:
+            chosen.door.close()
 
 
 @pytest.fixture
@@ -131,3 +134,32 @@ def test_stand_ins_that_a_dead_runner_left_are_gone_before_anything_is_committed
     place.chosen()
     assert not (place.tree / ".claude").exists()
     assert not (place.tree / "AGENTS.md").exists()
+
+
+@walled
+def test_caches_are_the_loops_own_and_last_and_no_check_gets_a_makers(place):
+    write_files(place.home, {".cache/pip/mine": "mine"})
+    place.env["XDG_CACHE_HOME"] = str(place.home / ".cache")
+    keep = 'mkdir -p "$PIP_CACHE_DIR" && echo kept >> "$PIP_CACHE_DIR/x"; cat "$PIP_CACHE_DIR/x"'
+    line = f"{keep}; cat ~/.cache/pip/mine; echo evil > $XDG_CACHE_HOME/y"
+    first = place.say(place.chosen(), line)
+    assert first.startswith("kept\n")
+    assert "mine\n" not in first
+    assert place.say(place.chosen(), line).startswith("kept\nkept\n")
+    role: Role
+    for role in ("check", "setup"):
+        told = place.say(place.chosen(), 'cat "$PIP_CACHE_DIR/x" "$XDG_CACHE_HOME/y" || echo new', role=role)
+        assert told.endswith("new\n")
+        assert "evil" not in told
+    assert (place.deck / "caches/fix/maker/pip/x").read_text() == "kept\nkept\n"
+    assert (place.deck / "caches/fix").stat().st_mode & 0o77 == 0
+    assert (place.home / ".cache/pip/mine").read_text() == "mine"
+    assert not (place.home / ".cache/y").exists()
+
+
+@walled
+def test_where_hosts_are_listed_toolchains_fetch_into_the_loops_cache_too(place):
+    said = 'echo "${CARGO_HOME:-none} ${GOMODCACHE:-none}"'
+    assert place.say(place.chosen(), said) == "none none\n"
+    caches = place.deck / "caches/fix/maker"
+    assert place.say(place.chosen(Sandbox(network=("crates.io",))), said) == f"{caches}/cargo {caches}/go-mod\n"

@@ -36,7 +36,7 @@ for url in sys.argv[1:]:
 def held(tree, *listed, told=None, env=None, role: Role = "tool", **walls) -> tuple[BubbleDoor, dict[str, str]]:
     """A sandbox with a list of hosts."""
     key = "setup_network" if role == "setup" else "network"
-    shown = Walls(tree, home=HOME, tools=toolchains(ENV, HOME), **{key: tuple(listed)}, **walls)
+    shown = Walls(tree, home=HOME, tools=toolchains(ENV, HOME), **{key: tuple(listed)}, **walls)  # type: ignore[arg-type]  # of several
     return BubbleDoor(bwrap(), shown, name(), grace_s=0.2, tell=None if told is None else told.append), {**ENV, **(env or {})}
 
 
@@ -190,7 +190,7 @@ def test_a_port_of_this_machine_is_there_if_it_was_promised(tmp_path, make):
         async def run() -> list[Finished]:
             try:
                 # Two at once: each has the port for itself.
-                return await asyncio.gather(door.run(command), door.run(command))
+                return list(await asyncio.gather(door.run(command), door.run(command)))
             finally:
                 door.close()
 
