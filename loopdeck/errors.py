@@ -56,6 +56,10 @@ class WorktreeLost(WorkspaceError, Mendable):
     """A worktree is not where or what it was: deleted, moved, replaced, tampered with, or held by another git."""
 
 
+class ConnectorLost(Mendable):
+    """An MCP server that a loop names can't be had, so that its maker would lack tools it was promised."""
+
+
 class Bug(LoopdeckError):
     """Our own mistake, such as an event that the lifecycle does not allow. Never the operator's to mend."""
 

@@ -32,10 +32,14 @@ class Desk:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._record = site.record
+        self._gating = Gating(site)
+        self._granted: dict[str, Parts] = {}
 
     def ruling(self, use: ToolUse) -> gate.Ruling:
-        """What the rules say, as they hold now."""
-        return gate.judge(self._site.policy(), use.tool, use.arguments)
+        """What the rules say, as they hold now. No rule lets a connector's tool through that is no longer what it was."""
+        ruling = self._gating.judged(use.tool, use.arguments)
+        doubt = self._site.connected.doubt(use.tool)
+        return structs.replace(ruling, verdict="ask", rule="connector", reason=doubt) if doubt and ruling.verdict == "allow" else ruling
 
     def grant(self, use: ToolUse, rule: str, approval: str = "") -> None:
         """The call may run, once."""

@@ -73,6 +73,8 @@ def harness_of(spec: LoopSpec, files: dict[str, str]) -> str:
     """The hash of what is around the model: prompts, skills, rubrics, tools, checks. Scripts stand for the model itself."""
     texts = {key: text for key, text in files.items() if key.partition(":")[0] != "script"}
     around = {"goal": spec.goal, "prompt": spec.prompt, "context": spec.context, "tools": _plain(spec.maker.tools)}
+    if spec.maker.connectors:
+        around["connectors"] = _plain(spec.maker.connectors)
     return _hash({**around, "checks": _plain(spec.checks), "files": texts})
 
 

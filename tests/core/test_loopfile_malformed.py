@@ -187,7 +187,15 @@ CASES = [
     ("unattended", 'level = "unattended"\n' + GOOD, [(1, "level unattended is not available")]),
     ("a metric", swap(6, 'metric = {run = "x", pattern = "v: (.*)", at_most = 1}'), [(6, "check metric is not available")]),
     ("an experiment", put(EXIT, "[experiment]", 'run = "x"', 'metric = {json = "a"}'), [(10, "`experiment` is not available")]),
-    ("a connector", put(MAKER, "[[maker.connector]]", 'name = "n"', 'command = "c"'), [(5, "`maker.connector` is not available")]),
+    # Connectors.
+    ("a connector without a name", put(MAKER, "[[maker.connector]]", 'command = "c"'), [(5, "a connector has no name")]),
+    ("a connector's odd name", put(MAKER, "[[maker.connector]]", 'name = "a.b"', 'command = "c"'), [(6, "not a plain name")]),
+    ("a connector of nothing", put(MAKER, "[[maker.connector]]", 'name = "n"'), [(5, "one of `command` and `url`")]),
+    ("a connector twice told", put(MAKER, "[[maker.connector]]", 'name = "n"', 'command = "c"', 'url = "http://x"'), [(7, "one of")]),
+    ("a connector's address", put(MAKER, "[[maker.connector]]", 'name = "n"', 'url = "file:///x"'), [(7, "not an http address")]),
+    ("a connector's tool", put(MAKER, "[[maker.connector]]", 'name = "n"', 'command = "c"', 'tools = ["n.x"]'), [(8, "can't be a tool")]),
+    ("namesakes", put(MAKER, *2 * ("[[maker.connector]]", 'name = "n"', 'command = "c"')), [(9, "two connectors are called 'n'")]),
+    ("a tool of no server", put(MAKER, 'tools = ["n.x"]', "[[maker.connector]]", 'name = "m"', 'command = "c"'), [(5, "no tool: 'n.x'")]),
     # The rest.
     ("a key in the address", put(MAKER, 'base_url = "https://u:p@host/v1"'), [(5, "user or password")]),
     ("an address of a file", put(MAKER, 'base_url = "file:///x"'), [(5, "not an http address")]),

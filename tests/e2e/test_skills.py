@@ -1,4 +1,4 @@
-"""A loop's skills at work: listed by name, read when needed, their files at hand in the worktree and put back if a maker changes them."""
+"""A loop's skills at work: listed by name, read when needed, their files at hand, and put back if a maker changes them."""
 
 import pytest
 
@@ -41,12 +41,12 @@ def test_the_files_of_a_skill_are_at_hand_and_not_to_be_changed(front):
     assert "Not run" in refused
     assert "Plain words." in again
     assert "tampered" not in again
-    assert not run.files, "nothing of it is the run's work"
+    assert [one.files for one in run.iterations] == [0, 0], "nothing of it is the run's work"
 
 
 def test_a_skill_is_frozen_when_its_run_starts(front):
     turns = [turn("Waits.", ("bash", {"command": "true"})), turn("Reads.", ("skill", {"name": "style"})), turn("Done.")]
-    door: Seat = front(loop("said", turns, skills=["style"]), SKILL)
+    door: Seat = front(loop("said", turns, skills=["style"], gates={"ask": ["bash"]}), SKILL)
     door.ok("start", "said")
     door.until("said", "asking")
     (door.repo / ".agents/skills/style/SKILL.md").write_text("---\nname: style\ndescription: x\n---\nBe long.\n")

@@ -67,6 +67,7 @@ def test_a_malformed_skill_is_told_with_its_line(front, line, word):
 
 def test_a_name_that_can_not_be_is_answered_with_one_that_can():
     problem = read_skill("---\nname: Fix_My Tests!\ndescription: b\n---\n", "SKILL.md")
+    assert not isinstance(problem, Skill)
     assert "`name: fix-my-tests`" in problem.remedy
 
 
