@@ -174,6 +174,9 @@ class Hosting:
             call = await self._answered(use.id)
             if call is None:
                 return Denied("loopdeck: the run is ending.", stop=True)
+            if call.status == "asked":
+                self._desk.ask(use, self._desk.ruling(use))
+                continue
             if call.status == "denied":
                 return self._refused(use, f"Denied by the operator: {call.why or 'no reason given'}", "operator")
             yes = self._desk.approved(call, use)
@@ -185,13 +188,13 @@ class Hosting:
                 return self._granted(yes.use, yes.rule, yes.approval, edited=bool(call.arguments))
 
     async def _answered(self, call_id: str) -> Call | None:
-        """The call once a person has decided and the run goes on; None if it is ending."""
+        """The call once a person has decided, or nobody in time, and the run goes on; None if it is ending."""
         while True:
             await self._goes_on()
             if self._record.run.status != "running":
                 return None
             call = self._record.run.call(call_id)
-            if call.status in _ANSWERED:
+            if call.status in _ANSWERED or call.status == "asked":
                 return call
             await asyncio.sleep(POLL_S)
 
@@ -218,7 +221,7 @@ class Hosting:
             approval = run.approvals.get(call.approval)
             if call.status not in _ANSWERED or approval is None or call.tool != use.tool:
                 continue
-            if self._site.digest(use.tool, use.arguments) == approval.digest or (call.arguments and call.arguments == use.arguments):
+            if self._desk.is_same(approval, use) or (call.arguments and call.arguments == use.arguments):
                 return call
         return None
 
