@@ -12,8 +12,10 @@ from loopdeck.agents.keys import Vendor, find_key
 from loopdeck.agents.registry import MODEL_AGENTS
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
+from loopdeck.core import barriers
 from loopdeck.core.plural import some
 from loopdeck.core.redact import secrets_of
+from loopdeck.core.spec import Sandbox
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git import program
@@ -121,8 +123,15 @@ def _deck() -> dict[str, Any] | None:
         "max_runs_from": "deck.toml" if limit else "cores and memory",
         "loops": list(readings),
         "env": {name: list(one.spec.sandbox.env) for name, one in readings.items() if one.spec is not None and one.spec.sandbox.env},
+        "network": {name: words for name, one in readings.items() if one.spec is not None and (words := _reach(one.spec.sandbox))},
         "problems": [entry(one) for one in problems],
     }
+
+
+def _reach(sandbox: Sandbox) -> str:
+    """What a loop lets its commands reach, in words; empty if nothing."""
+    told = [barriers.network(sandbox.network)] if sandbox.network else []
+    return "; ".join([*told, *([f"its setup {barriers.network(sandbox.setup_network)}"] if sandbox.setup_network else [])])
 
 
 def _room(deck: Deck) -> dict[str, Any]:
@@ -167,6 +176,8 @@ def _say(found: dict[str, Any]) -> None:
     _line("runs at once", f"{deck['max_runs']} (from {deck['max_runs_from']})")
     for loop, let_through in deck["env"].items():
         _line("commands see", f"in {loop} also {', '.join(let_through)}")
+    for loop, reach in deck["network"].items():
+        _line("commands reach", f"in {loop} {reach}")
     count = len(deck["problems"])
     _line("loops", f"{', '.join(deck['loops']) or 'none yet: `loopdeck new NAME`'}" + (f"; {some(count, 'problem')}" if count else ""))
     for one in deck["problems"]:

@@ -4,6 +4,7 @@ import argparse
 
 from loopdeck.cli import here, out, receipts
 from loopdeck.cli.showing import report_of, whole
+from loopdeck.core.barriers import held
 from loopdeck.core.findings import Finding, Verdict
 from loopdeck.core.plural import some
 from loopdeck.core.run import Approval, Iteration, Run
@@ -54,6 +55,7 @@ def _say_head(one: RunView, report: str | None) -> None:
         ("files", one.dir),
         ("report", report or "written when the run ends"),
         ("time", f"{times}, active for {run.clock:.1f} s" + (f", by {run.by}" if run.by else "")),
+        *(("sandbox", text) for text, _ in held(run.door, run.walls, run.hosts, run.lacks)),
         *_limits(run),
     ]
     for name, text in lines:

@@ -33,6 +33,7 @@ def whole(one: RunView, paths: RunPaths, changed: bool) -> dict[str, Any]:
         "skipped": list(run.skipped),
         "approvals": [_approval(each) for each in run.approvals.values()],
         "notices": list(run.notices),
+        "sandbox": {"door": run.door, "walls": run.walls, "hosts": list(run.hosts), "lacks": list(run.lacks)} if run.walls else None,
         "commands": [{"id": each, "refused": run.refused.get(each)} for each in sorted(run.commands)],
         "spec_hash": run.spec_hash or None,
         "exit_hash": run.exit_hash or None,

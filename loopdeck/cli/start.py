@@ -1,10 +1,12 @@
 """`loopdeck start` and `loopdeck once`: runs, each a detached process of its own."""
 
 import argparse
+import asyncio
 
 from loopdeck import unpriced
 from loopdeck.cli import here, out
 from loopdeck.cli.status import rows
+from loopdeck.core.spec import LoopSpec
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import readied, start
 from loopdeck.deck.reading import Watch, over
@@ -29,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
     names = [options.name] if once else _names(deck, options)
     specs = readied(deck, names)
     unpriced.refuse(deck, specs)
+    _refuse_unheld(deck, specs)
     for name in _at_work(deck, names):
         out.warn(f"{name} has a run that goes on; both will read and write its one state")
     many = len(specs) > _FEW
@@ -55,6 +58,19 @@ def _names(deck: Deck, options: argparse.Namespace) -> list[str]:
         remedy = "Make one with `loopdeck new NAME`." if not deck.loops() else f"Loops here: {', '.join(deck.loops())}."
         raise UsageError("there is nothing to start" if options.all else "which loop?", remedy=remedy)
     return names
+
+
+def _refuse_unheld(deck: Deck, specs: list[LoopSpec]) -> None:
+    """Nobody is there when an unattended loop asks what only a person can hold back: a sandbox must."""
+    alone = [spec.name for spec in specs if spec.level == "unattended"]
+    if not alone:
+        return
+    # Most starts need none of it.
+    from loopdeck.sandbox.choice import unheld
+
+    if why := asyncio.run(unheld(deck.home.walls)):
+        what = f"{', '.join(alone)} would run unattended, and nothing can hold commands on this machine: {why}"
+        raise UsageError(what, remedy='`loopdeck doctor` says what is missing. With `level = "assisted"` a person is asked instead.')
 
 
 def _at_work(deck: Deck, names: list[str]) -> list[str]:

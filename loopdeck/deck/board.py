@@ -67,7 +67,7 @@ def table_row(row: LoopRow, now: float, *, decks: int = 1, deck: str = "") -> Ta
         (
             glyph, word, cell(name, "plain" if quiet else "strong"), _iterations(row), picture(row),
             cell(sparkline(row.scores), "info"), _budget(row), _spent(row), _tokens(row), _layers(row),
-            cell(age(now - row.last_at) if row.last_at else "", "dim"), _why(row),
+            cell(age(now - row.last_at) if row.last_at else "", "dim"), _marked(row),
         ),
     )  # fmt: skip
 
@@ -166,6 +166,12 @@ def _tokens(row: LoopRow) -> Cell:
 
 def _layers(row: LoopRow) -> Cell:
     return cell("".join(str(one) if one in row.layers else "·" for one in (1, 2, 3, 4)), "accent")
+
+
+def _marked(row: LoopRow) -> Cells:
+    """Why, and before it that nothing holds what goes on."""
+    bare = row.walls == "none" and row.status not in ("ended", "idle")
+    return (cell("unsandboxed ", "bad"), _why(row)) if bare else _why(row)
 
 
 def _why(row: LoopRow) -> Cell:

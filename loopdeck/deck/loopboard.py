@@ -4,6 +4,7 @@ The picture is the loop itself, trigger → maker → checks → state, with the
 alone. The iteration is the unit: a row for each.
 """
 
+from loopdeck.core.barriers import MARK
 from loopdeck.core.columns import Cell, Cells, Column, TableRow, cell
 from loopdeck.core.findings import Outcome
 from loopdeck.core.plural import some
@@ -148,6 +149,10 @@ def badges(row: LoopRow) -> tuple[Cell, ...]:
         cells.append(cell(f"  {'●' if on else '○'} {number} {name}", "accent" if on else "dim"))
     if row.level:
         cells.append(cell(f"   level {row.level}", "warn" if row.level == "unattended" else "plain"))
+    if row.walls == "none":
+        cells.append(cell(f"  {MARK}", "bad"))
+    elif row.walls == "open":
+        cells.append(cell("  the whole network is open", "warn"))
     if row.held:
         cells.append(cell("  ‖ held before the next iteration", "warn"))
     if row.pausing:

@@ -133,6 +133,7 @@ def run_row(view: RunView, known: Known, sums: Sums) -> LoopRow:
         by=run.by,
         trigger=facts.trigger,
         level=facts.level,
+        walls=run.walls,
         layers=facts.layers,
         touches=run.touches,
         alone_s=max(run.alone, run.clock - run.touched),

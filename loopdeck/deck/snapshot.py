@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from loopdeck.core.happening import Reason, Settings
+from loopdeck.core.happening import Reason, Settings, Walls
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.run import Approval, Run
 from loopdeck.core.usage import Certainty, Usage
@@ -81,6 +81,7 @@ class LoopRow(Struct, frozen=True, eq=False, kw_only=True):
     by: str = ""
     trigger: str = ""
     level: str = ""
+    walls: Walls = ""
     layers: tuple[int, ...] = ()
     touches: int = 0
     alone_s: float = 0.0

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from loopdeck.core.barriers import held
 from loopdeck.core.budget import taken_cost, taken_tokens
 from loopdeck.core.findings import Verdict
 from loopdeck.core.plural import some
@@ -270,6 +271,7 @@ def _runner(one: RunView, history: History | None, now: str) -> Lines:
         lines.append(Fact("heartbeat", f"{one.seen.beat_age_s:.0f} s ago", "bad" if one.status == "hung" else "plain"))
     lives = f"process {run.pid}, life {run.life}, epoch {run.epoch}" if run.pid else "none yet"
     lines.append(Fact("runner", lives + (", alive" if one.live else ", gone")))
+    lines += [Fact("sandbox", text, tone) for text, tone in held(run.door, run.walls, run.hosts, run.lacks)]
     if one.damage:
         lines.append(Fact("damage", f"{one.damage}; what stands here is as far as the journal can be read", "bad"))
     dead = [trouble for trouble in history.troubles if trouble.label == "runner_died"] if history else []

@@ -10,6 +10,7 @@ from loopdeck.agents import prices
 from loopdeck.core import events as ev
 from loopdeck.core import memory
 from loopdeck.core import trace as tr
+from loopdeck.core.spec import LoopSpec
 from loopdeck.git.pool import Pool
 from loopdeck.git.repository import find
 from loopdeck.runner.inbox import Hand
@@ -39,6 +40,7 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     tree = home.worktree(frozen.loop, frozen.run)
     chosen = await door_for(frozen.spec, Ground(repo, home.path, tree, env), frozen.run, _teller(record))
     _tell_of(record, chosen)
+    _refuse_alone(record, chosen, frozen.spec)
     if chosen.notice and record.run.status not in ("idle", "ended") and chosen.notice not in record.run.notices:
         record.happened(ev.NoticeRaised(chosen.notice))
     door = chosen.door
@@ -54,6 +56,12 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
         places.release()
         door.close()
         await site.close()
+
+
+def _refuse_alone(record: Record, chosen: Chosen, spec: LoopSpec) -> None:
+    """End a run that would be unattended and unheld, before anything of it is at work."""
+    if spec.level == "unattended" and not chosen.door.confines and record.run.status not in ("idle", "ended"):
+        record.happened(ev.RunEnded("error", why=f"an unattended run needs a sandbox that holds: {chosen.notice}"), durable=True)
 
 
 def _tell_of(record: Record, chosen: Chosen) -> None:

@@ -70,6 +70,12 @@ async def door_for(spec: LoopSpec, ground: Ground, marker: str, tell: OnReached 
     return Chosen(BubbleDoor(found.program, walls, marker, tell=tell), "", *_held(spec))
 
 
+async def unheld(kept: Path) -> str:
+    """Why nothing can hold commands on this machine, in a sentence; empty if something can. `kept` is where proofs are noted."""
+    found = await proof(kept)
+    return found.why
+
+
 def _held(spec: LoopSpec) -> tuple[HeldBy, tuple[str, ...]]:
     """What a whole sandbox makes of the loop's `network`."""
     match spec.sandbox.network:

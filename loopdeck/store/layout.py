@@ -140,6 +140,11 @@ class DeckHome(NamedTuple):
         return self.path / "caches"
 
     @property
+    def walls(self) -> Path:
+        """That a sandbox was tried on this machine and held; can be deleted at any time."""
+        return self.path / "walls.json"
+
+    @property
     def locks(self) -> Path:
         """Locks of the whole deck: places for runs, making of worktrees and ids."""
         return self.path / "locks"

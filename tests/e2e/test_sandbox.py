@@ -5,6 +5,10 @@ import json
 import pytest
 
 from loopdeck.core import events as ev
+from loopdeck.core.columns import cell
+from loopdeck.deck.board import table_row
+from loopdeck.deck.loopboard import badges
+from loopdeck.deck.rows import Known, Sums, run_row
 from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat
 from tests.kit.walled import walled
@@ -203,3 +207,66 @@ def test_the_doctor_says_what_is_missing(front):
     said = door.ok("doctor", "--json").json["sandbox"]
     assert not said["confines"]
     assert "bubblewrap is not installed" in " ".join(said["facts"])
+
+
+@walled
+def test_an_unattended_loop_starts_where_a_sandbox_holds_and_its_gates_still_wait(front):
+    door: Seat = front(
+        working("touch kept.txt", "git push", level="unattended", check="test -f made.txt", gates={"ask": ["bash(git push)"]})
+    )
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    assert "git push" in waits["summary"]
+    door.ok("deny", waits["id"], "--why", "no")
+    door.until_ended("work")
+    shown = door.ok("show", "work", "--json").json["sandbox"]
+    assert shown == {"door": "bubblewrap", "walls": "closed", "hosts": [], "lacks": []}
+    assert "held by bubblewrap, with no network" in door.ok("show", "work").out
+
+
+@pytest.mark.usefixtures("without_walls")
+def test_an_unattended_loop_is_refused_where_nothing_holds_it(front):
+    door: Seat = front(working("touch kept.txt", level="unattended", check="test -f made.txt"))
+    said = door.says("start", "work")
+    assert said.code == 2
+    assert "nothing can hold commands on this machine" in said.err
+    assert door.run("status", "--json").json["loops"][0]["run"] is None
+
+
+@walled
+def test_an_unattended_run_that_loses_its_sandbox_ends_before_anything_else_runs(front, path_without_bwrap):
+    door: Seat = front(working("touch begun.txt; sleep 60", "touch kept.txt", level="unattended", check="test -f made.txt"))
+    door.ok("start", "work")
+    door.wait("work", lambda view: (door.worktree("work") / "begun.txt").exists())
+    door.slay("work")
+    door.env["PATH"] = path_without_bwrap
+    door.ok("resume", "work")
+    ended = door.until_ended("work")
+    assert ended["reason"] == "error"
+    assert "an unattended run needs a sandbox that holds: unsandboxed" in door.folded("work").why
+    assert not (door.worktree("work") / "kept.txt").exists()
+
+
+@pytest.mark.usefixtures("without_walls")
+def test_an_unsandboxed_run_is_marked_wherever_it_is_looked_at(front):
+    door: Seat = front(working("touch kept.txt"))
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    mark = "unsandboxed: approvals are advisory"
+    assert mark in door.ok("approvals").out
+    assert mark in door.ok("show", "work").out
+    assert door.ok("show", "work", "--json").json["sandbox"]["walls"] == "none"
+    row = run_row(door.view("work"), Known("k", 0), Sums())
+    assert table_row(row, 0.0).painted[-1][0] == cell("unsandboxed ", "bad")
+    assert cell(f"  {mark}", "bad") in badges(row)
+    door.ok("deny", waits["id"], "--why", "no")
+
+
+@walled
+def test_the_whole_network_is_said_in_words(front):
+    door: Seat = front(working("true", sandbox={"network": True, "setup_network": ["pypi.org"]}))
+    assert "in work the whole network; its setup these hosts alone: pypi.org" in door.ok("doctor").out
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    assert "the whole network" in door.ok("approvals").out
+    door.ok("deny", waits["id"], "--why", "no")

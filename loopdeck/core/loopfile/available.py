@@ -10,7 +10,6 @@ NOT_YET = {
     "agent acp": "Use `anthropic`, `openai` or `scripted`.",
     "check metric": "Write a command check that fails when the number is out of bounds.",
     "experiment": "Take `[experiment]` out, and grade the work with a command check.",
-    "level unattended": 'This version starts loops only by hand. Write `level = "assisted"`, or leave it out.',
 }
 NO_EFFECT_YET = {
     "trigger": "this version starts loops only by hand",

@@ -19,6 +19,7 @@ from loopdeck.core.loopfile.lint import lint, required
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.loopfile.uses import Use, named
 from loopdeck.core.loopfile.who import read_maker, read_models
+from loopdeck.core.plural import some
 from loopdeck.core.spec import AgentKind, Context, Deck, Gates, Level, LoopSpec, Price, Problem, Trigger
 from loopdeck.core.tables import Complaint, Items, Table, parse
 from loopdeck.core.usage import picodollars
@@ -151,6 +152,8 @@ def _loop(name: str, tables: _Tables, deck: DeckFile, prompt: str, allow_self: b
     _refused(top, spec)
     required(spec, checks)
     lint(top, spec, checks)
+    if spec.level == "unattended":
+        _needs_no_warning(top)
     return spec
 
 
@@ -168,9 +171,14 @@ def _missing(top: Table, there: Set[str]) -> None:
         top.note("exit", "no [exit]: the loop would never end", remedy)
 
 
+def _needs_no_warning(top: Table) -> None:
+    """Nobody is there to read a warning when a trigger starts the loop."""
+    if warnings := [one for one in top.problems if one.warning]:
+        what = f"an unattended loop can't have warnings open: {some(len(warnings), 'warning')}, the first: {warnings[0].what}"
+        top.note("level", what, 'Mend what is warned of, or write `level = "assisted"`.')
+
+
 def _refused(top: Table, spec: LoopSpec) -> None:
-    if spec.level == "unattended":
-        refuse(top, "level", "level unattended")
     if spec.experiment is not None:
         refuse(top, "experiment", "experiment")
     if "trigger" not in top:
