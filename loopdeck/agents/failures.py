@@ -88,15 +88,20 @@ def from_transport(error: Exception, *, answered: bool) -> ModelFailed:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait, as the provider asks for them in either header and either form, or None.
 
-    `now` is the time since the epoch.
+    `now` is the time since the epoch, for a provider who does not say what time it is there.
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
     given = headers.get("retry-after")
     if (seconds := _number(given)) is not None or given is None:
         return seconds
+    until, there = _moment(given), _moment(headers.get("date", ""))
+    return None if until is None else max(0.0, until - (now if there is None else there))
+
+
+def _moment(text: str) -> float | None:
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(given).timestamp() - now)
+        return email.utils.parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
 

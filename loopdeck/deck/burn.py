@@ -40,8 +40,11 @@ class Burn:
         self._sum += sum(cost for _, cost in older)
 
     def rate(self, began: float, now: float) -> int:
-        """Picodollars an hour at `now`, of a run that began at `began`; what is too old is forgotten."""
-        while self._charges and self._charges[0][0] <= now - WINDOW_S:
+        """Picodollars an hour at `now`, of a run that began at `began`; what is too old is forgotten.
+
+        So is what was made by a clock that has been set back since.
+        """
+        while self._charges and not now - WINDOW_S < self._charges[0][0] < now + WINDOW_S:
             self._sum -= self._charges.popleft()[1]
         span = min(WINDOW_S, max(LEAST_S, now - began))
         return round(self._sum * _HOUR_S / span)

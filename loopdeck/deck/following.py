@@ -23,6 +23,7 @@ from loopdeck.store.journal import JOURNAL, JournalTail, tail_journal
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.locks import is_locked
 from loopdeck.store.reading import last
+from loopdeck.store.silence import Silence
 
 _RECENT = 400
 """Newest events that are looked through for what was spent in the last minutes before anybody followed."""
@@ -54,6 +55,7 @@ class Followed:
         self.today = 0
         self._deck = deck
         self._seen = _NOBODY
+        self._silence = Silence()
         self._told: tuple[object, ...] = ()
         self._tail: JournalTail | None = None
         self._stuck: _Stamp = None
@@ -185,7 +187,7 @@ class Followed:
         # Who has held it is in the file; it is read until somebody has, and never again.
         begun = held or self._seen.begun or lease.look(path).holder is not None
         try:
-            silent = max(0.0, time.time() - path.stat().st_mtime) if held else 0.0
+            silent = self._silence.of(path.stat().st_mtime) if held else 0.0
             age = 0.0 if begun else max(0.0, time.time() - self.paths.dir.stat().st_mtime)
         except OSError:
             return Seen(held, 0.0, 0.0, begun)

@@ -268,17 +268,18 @@ def new_run_id(now: datetime, later_by: int = 0) -> str:
 
 
 def claim_run(home: DeckHome, loop: str, now: datetime) -> RunPaths:
-    """Make the folder of a new run of `loop`, with an id that no run of the deck has. Raises StoreError."""
+    """Make the folder of a new run of `loop`, with an id above those of all runs of the deck, even if the clock was set back.
+
+    Raises StoreError.
+    """
     from loopdeck.store.locks import Mutex
 
     home.make()
     base = home.runs / plain_name(loop)
     make_dir(base)
     with Mutex(home.locks / "run-ids").held(30):
-        others = [home.runs / name for name in home.loops()]
-        for run in _candidates(now):
-            if any((folder / run).exists() for folder in others):
-                continue
+        newest = max((name for each in home.loops() for name in _folders(home.runs / each) if RUN_ID.fullmatch(name)), default="")
+        for run in _candidates(now, newest):
             paths = RunPaths(base / run)
             try:
                 paths.dir.mkdir(DIR_MODE)
@@ -290,8 +291,15 @@ def claim_run(home: DeckHome, loop: str, now: datetime) -> RunPaths:
     raise StoreError("no id is left for a run in this minute", where=str(base), remedy="Set the clock, or wait a minute.")
 
 
-def _candidates(now: datetime) -> Iterator[str]:
-    return (new_run_id(now, later_by) for later_by in range(_TICKS))
+def _candidates(now: datetime, newest: str) -> Iterator[str]:
+    """Ids for a run started `now`, in order, all of them above `newest`."""
+    if new_run_id(now, _TICKS - 1) > newest:
+        yield from (run for later_by in range(_TICKS) if (run := new_run_id(now, later_by)) > newest)
+    # The clock says less than it did when the newest was started: on in that one's minute, so that the order is that of the starts.
+    minute, _, tail = newest.rpartition("-")
+    if len(tail) == 4:
+        yield from (f"{minute}-{step:04x}" for step in range(int(tail, 16) + 1, _TICKS))
+    yield from (f"{minute}-ffff{step:04x}" for step in range(int(tail[4:] or "0", 16) + (len(tail) > 4), _TICKS))
 
 
 def _folders(path: Path) -> Iterator[str]:

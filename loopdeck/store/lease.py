@@ -36,7 +36,7 @@ class Holder(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class LeaseView:
-    """A lease as others see it. `age_s` is the age of the heartbeat in seconds.
+    """A lease as others see it. `age_s` is the age of the heartbeat in seconds, `beat` when it was (seconds since the epoch).
 
     `alive` says if the very process of the note is there; None where that can't be known.
     """
@@ -45,6 +45,7 @@ class LeaseView:
     holder: Holder | None
     age_s: float
     alive: bool | None
+    beat: float = 0.0
 
 
 class Lease:
@@ -111,11 +112,12 @@ def look(path: Path) -> LeaseView:
     """The lease of `path` as it is now, without disturbing anybody. Raises StoreError."""
     held = is_locked(path)
     holder = _parsed(read_bytes(path) or b"")
+    now = time.time()
     try:
-        age = max(0.0, time.time() - path.stat().st_mtime)
+        beat = path.stat().st_mtime
     except OSError:
-        age = 0.0
-    return LeaseView(held, holder, age, None if holder is None else is_running(holder))
+        beat = 0.0
+    return LeaseView(held, holder, max(0.0, now - beat) if beat else 0.0, None if holder is None else is_running(holder), beat)
 
 
 def is_running(holder: Holder) -> bool | None:

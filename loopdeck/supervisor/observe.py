@@ -14,6 +14,7 @@ from loopdeck.store.files import is_there
 from loopdeck.store.folded import load_run
 from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import DeckHome, RunPaths
+from loopdeck.store.silence import Silence
 from loopdeck.supervisor.plan import LeaseSeen, RunSeen
 
 _WORDS = 2000
@@ -25,6 +26,7 @@ class Observer:
 
     def __init__(self, home: DeckHome) -> None:
         self._home = home
+        self._silence = Silence()
         self._over: set[RunPaths] = set()
         self._agents: dict[RunPaths, str] = {}
         self._listed: dict[str, tuple[int, list[RunPaths]]] = {}
@@ -41,7 +43,7 @@ class Observer:
                 one = self._look(paths, paths in starting, adopted.get(paths, 0))
             except StoreError as error:
                 # One run that can't be read must not keep the others from being looked after.
-                one = RunSeen(str(paths.dir), damage=str(error).replace("\n", " "), lease=_lease_if_any(paths))
+                one = RunSeen(str(paths.dir), damage=str(error).replace("\n", " "), lease=self._lease_if_any(paths))
             if one.ended and not one.lease.held:
                 self._over.add(paths)
             else:
@@ -65,7 +67,7 @@ class Observer:
 
     def _look(self, paths: RunPaths, starting: bool, adopted: int) -> RunSeen:
         # The lease first: a runner that ends between the looks has written its end by then.
-        held = _lease(paths)
+        held = self._lease(paths)
         begun, frozen = held.epoch > 0, is_there(paths.spec)
         ended, damage, steps, tries = is_there(paths.card) and not held.held, "", 0, Tries()
         if not held.held and not ended:
@@ -96,21 +98,19 @@ class Observer:
                 return ""
         return self._agents[paths]
 
+    def _lease(self, paths: RunPaths) -> LeaseSeen:
+        view = lease.look(paths.lease)
+        if view.holder is None:
+            return LeaseSeen(view.held, beat_age_s=view.age_s)
+        one, age = view.holder, self._silence.of(view.beat)
+        return LeaseSeen(view.held, one.epoch, one.pid, one.ticks, one.nonce, one.boot_id, age, view.alive)
 
-def _lease(paths: RunPaths) -> LeaseSeen:
-    view = lease.look(paths.lease)
-    if view.holder is None:
-        return LeaseSeen(view.held, beat_age_s=view.age_s)
-    one = view.holder
-    return LeaseSeen(view.held, one.epoch, one.pid, one.ticks, one.nonce, one.boot_id, view.age_s, view.alive)
-
-
-def _lease_if_any(paths: RunPaths) -> LeaseSeen:
-    """The lease; of one that can't be looked at it must be supposed that somebody has it."""
-    try:
-        return _lease(paths)
-    except StoreError:
-        return LeaseSeen(True)
+    def _lease_if_any(self, paths: RunPaths) -> LeaseSeen:
+        """The lease; of one that can't be looked at it must be supposed that somebody has it."""
+        try:
+            return self._lease(paths)
+        except StoreError:
+            return LeaseSeen(True)
 
 
 def _age(path: Path) -> float:

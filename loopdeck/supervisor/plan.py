@@ -217,13 +217,13 @@ def _hopeless(run: RunSeen, tries: Tries, bounds: Bounds) -> str:
 def _counted(run: RunSeen, bounds: Bounds, now: float) -> Tries:
     """The tries as they stand: none if the last life came to something, or somebody has started one since it was given up.
 
-    Not due too late: the clock may have been set back since that was written.
+    What is due later than it can be was written before the clock was set back: it is due now.
     """
     tries = run.tries
     lived = now - run.lease.beat_age_s - tries.at if run.lease.epoch > tries.epoch else 0.0
     if tries.gave_up or run.steps > tries.steps or lived > bounds.steady_s:
         return Tries(steps=run.steps)
-    return Tries(tries.epoch, tries.lives, tries.at, min(tries.due, now + bounds.longest_s), tries.steps)
+    return Tries(tries.epoch, tries.lives, tries.at, tries.due if tries.due <= now + bounds.longest_s else now, tries.steps)
 
 
 def _last(lease: LeaseSeen) -> str:

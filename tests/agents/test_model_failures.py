@@ -97,6 +97,9 @@ def test_the_wait_may_be_a_date():
     now = time.time()
     assert failures.retry_after({"retry-after": email.utils.formatdate(now + 90, usegmt=True)}, now) == pytest.approx(90, abs=1)
     assert failures.retry_after({"retry-after": email.utils.formatdate(now - 90, usegmt=True)}, now) == 0
+    there = {"retry-after": email.utils.formatdate(now + 90, usegmt=True), "date": email.utils.formatdate(now, usegmt=True)}
+    for ours in (now - 10**8, now + 10**8):
+        assert failures.retry_after(there, ours) == 90, "whatever our own clock says"
     assert failures.retry_after({"retry-after": "Wed, 99 Nov 2026 99:00:00 GMT"}, now) is None
 
 

@@ -12,6 +12,7 @@ from loopdeck.deck.gathering import Gathering
 from loopdeck.deck.lookout import CONTENTS, GROWS, Lookout
 from loopdeck.deck.rows import Known, Sums, finished, run_row, whole
 from loopdeck.deck.snapshot import LoopRow
+from loopdeck.store.silence import Silence
 from tests.deck.following_deck import deck_at
 from tests.kit.written import WrittenRun
 
@@ -130,3 +131,29 @@ def test_a_file_that_is_replaced_is_watched_anew(tmp_path):
     file.write_text("nobody cares")
     assert lookout.told() == []
     lookout.close()
+
+
+def test_silence_is_told_by_the_wall_until_that_clock_is_set(monkeypatch):
+    clocks = {"wall": 1_000_000.0, "steady": 50.0}
+    monkeypatch.setattr("time.time", lambda: clocks["wall"])
+    monkeypatch.setattr("time.monotonic", lambda: clocks["steady"])
+
+    def later(seconds: float, jump: float = 0.0) -> None:
+        clocks["steady"] += seconds
+        clocks["wall"] += seconds + jump
+
+    silence = Silence()
+    assert silence.of(1_000_000.0 - 40) == 40, "one who has just begun to look has only the wall"
+    beat = clocks["wall"]
+    later(3)
+    assert silence.of(beat) == 3
+    later(2, jump=3600)
+    assert silence.of(beat) == 0, "an hour has gone by on the wall alone, or asleep"
+    later(16)
+    assert silence.of(beat) == 16
+    assert silence.of(clocks["wall"] - 1) == 1
+    later(1, jump=-7200)
+    beat = clocks["wall"] + 7000
+    assert silence.of(beat) == 0
+    later(16)
+    assert silence.of(beat) == 16, "hung all the same"

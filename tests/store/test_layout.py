@@ -105,6 +105,25 @@ def test_runs_claimed_at_once_have_ids_of_their_own_in_order(tmp_path):
     assert tails[-1] < claim_run(home, "loop0", late + timedelta(seconds=1)).run
 
 
+def test_a_run_started_after_the_clock_was_set_back_is_the_newest_all_the_same(tmp_path):
+    home = DeckHome(tmp_path / "home")
+    before = [claim_run(home, "loop0", NOW).run, claim_run(home, "loop1", NOW + timedelta(hours=1)).run]
+    back = [claim_run(home, f"loop{number % 2}", NOW - timedelta(days=number)).run for number in range(40)]
+    again = claim_run(home, "loop0", NOW + timedelta(hours=2)).run
+    ids = [*before, *back, again]
+    assert ids == sorted(set(ids))
+    assert all(RUN_ID.fullmatch(one) for one in ids)
+    assert again == new_run_id(NOW + timedelta(hours=2))
+
+
+def test_ids_go_on_past_the_end_of_the_minute_in_which_the_clock_was_set_back(tmp_path):
+    home = DeckHome(tmp_path / "home")
+    late = datetime(2026, 11, 21, 7, 15, 59, 999_999, UTC)
+    ids = [claim_run(home, "loop", late).run] + [claim_run(home, "loop", NOW - timedelta(days=9)).run for _ in range(5)]
+    assert ids == sorted(set(ids))
+    assert ids[-1].endswith("-ffff0004")
+
+
 def test_many_claim_at_once(tmp_path):
     home = DeckHome(tmp_path / "home")
     with ThreadPoolExecutor(8) as pool:

@@ -39,7 +39,8 @@ def supervised(base: Path, files: dict[str, str]) -> Iterator[Seat]:
 def attend(seat: Seat) -> int:
     """Start a supervisor in the background, wait until it has its lease, and give its process."""
     assert ensure(seat.deck, environ=seat.env)
-    until(lambda: supervisor(seat.deck.home).awake)
+    # It has its lease a moment before its name is in it.
+    until(lambda: (now := supervisor(seat.deck.home)).awake and now.pid is not None)
     return attending(seat)
 
 
