@@ -5,8 +5,9 @@ Invariant: a run whose cost can't be known has a cap on tokens.
 
 from loopdeck.agents import prices
 from loopdeck.core.loopfile.who import judge_of
+from loopdeck.core.routing import routes
 from loopdeck.core.script import Script, read_script
-from loopdeck.core.spec import LoopSpec, Problem
+from loopdeck.core.spec import OUTSIDE, LoopSpec, Problem
 from loopdeck.core.tables import parse
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import Refused
@@ -30,7 +31,7 @@ def problems(deck: Deck, spec: LoopSpec) -> list[Problem]:
         return []
     prices.keep_on(FileShelf(deck.home.prices))
     texts = specs.gather(deck.root, spec)
-    asked = [_priced_as(spec.maker.agent, spec.maker.model, texts.get("script", ""))]
+    asked = [_priced_as(one.agent, one.model, texts.get("script", "")) for one in routes(spec)]
     for check in spec.checks:
         if check.rubric is not None:
             kind, model = judge_of(spec, check.rubric)
@@ -46,8 +47,9 @@ def _priced_as(kind: str, model: str, script: str) -> tuple[str, str]:
 
 
 def _is_unknown(kind: str, model: str, spec: LoopSpec) -> bool:
-    if kind == "scripted" and not model:
-        return False  # costs nothing
+    if not model and (kind == "scripted" or kind in OUTSIDE):
+        # A script without a model costs nothing. An agent chooses one itself; each request's price is asked for before it goes.
+        return False
     return prices.rates(model, kind, spec.prices) is None
 
 

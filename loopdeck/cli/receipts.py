@@ -4,9 +4,12 @@ from typing import Any
 
 from loopdeck.agents import prices
 from loopdeck.core.ledger import Total, receipts
+from loopdeck.core.routing import routes
 from loopdeck.core.usage import dollars
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.frontier import against_frontier
 from loopdeck.deck.money import statement_of
+from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.shelf import FileShelf
 
@@ -18,6 +21,23 @@ def entries(deck: Deck, paths: RunPaths) -> list[dict[str, Any]]:
         {"iteration": one.iteration, "maker": _total(one.maker), "check": _total(one.check), "total": _total(one.total)}
         for one in receipts(statement_of(paths, prices.cost))
     ]
+
+
+def routing(deck: Deck, paths: RunPaths) -> dict[str, Any] | None:
+    """What routing saved against one model for all of the maker's calls; None where there was only one. Raises StoreError."""
+    spec = thaw(paths.dir).spec
+    if len(routes(spec)) < 2:
+        return None
+    prices.keep_on(FileShelf(deck.home.prices))
+    found = against_frontier(statement_of(paths, prices.cost), spec, prices.cost)
+    if found is None:
+        return None
+    return {
+        "frontier": found.model,
+        "all_frontier_usd": dollars(found.all_frontier),
+        "saved_usd": dollars(found.saved),
+        "certainty": "estimated",
+    }
 
 
 def _total(one: Total) -> dict[str, Any]:

@@ -23,11 +23,15 @@ def run(options: argparse.Namespace) -> int:
     paths = deck.resolve(options.run)
     one = deck.view(paths)
     if options.json:
-        out.document(whole(one, paths, edited(one.run, deck.root)) | {"receipts": receipts.entries(deck, paths)})
+        money = {"receipts": receipts.entries(deck, paths), "routing": receipts.routing(deck, paths)}
+        out.document(whole(one, paths, edited(one.run, deck.root)) | money)
         return 0
     _say_head(one, report_of(paths))
     if edited(one.run, deck.root):
         out.say("  the loop file has changed since the start: that applies to the next run")
+    if saved := receipts.routing(deck, paths):
+        dearest, all_of_it = saved["frontier"], saved["all_frontier_usd"]
+        out.say(f"  routing saved about ${saved['saved_usd']:.4f}: {dearest} for all of it had come to about ${all_of_it:.4f}")
     _say_iterations(one.run)
     _say_findings(one.run.findings)
     _say_verdicts(one.run)

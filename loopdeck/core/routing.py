@@ -55,6 +55,15 @@ def triage_route(spec: LoopSpec) -> Route | None:
     return _to(spec, spec.models.triage, "triage", "what to take first") if spec.models.triage else None
 
 
+def routes(spec: LoopSpec) -> tuple[Route, ...]:
+    """Everybody whom the maker's work may be routed to, its own model first."""
+    models = spec.models
+    named: tuple[tuple[str, Phase], ...] = (
+        (models.triage, "triage"), (models.draft, "draft"), (models.review, "review"), (models.fallback, "fallback")
+    )  # fmt: skip
+    return (Route(spec.maker.agent, spec.maker.model), *(_to(spec, written, phase, "") for written, phase in named if written))
+
+
 def _to(spec: LoopSpec, written: str, phase: Phase, why: str) -> Route:
     named = agent_of(written)
     model = written.partition(":")[2] if named else written

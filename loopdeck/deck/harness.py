@@ -117,7 +117,7 @@ def _loop_file(root: Path, name: str, spec: LoopSpec | None, started: specs.Froz
 
 def _parts(root: Path, spec: LoopSpec, started: specs.Frozen | None) -> Iterator[Component]:
     before = started.files if started else {}
-    template = _template(spec)
+    template = template_of(spec)
     yield _compared(
         _component("template", template, f"loopdeck/prompts/{template}", prompt_text(template), spec.name), before, "template"
     )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from loopdeck.core.fold import Stamp
 from loopdeck.core.ledger import Account, Charge, Saving, Statement
 from loopdeck.core.loopfile.who import judge_of
+from loopdeck.core.routing import routes
 from loopdeck.core.script import Script, read_script
 from loopdeck.core.spec import LoopSpec, Price
 from loopdeck.core.usage import Usage
@@ -147,6 +148,9 @@ def _asked(frozen: Frozen, charge: Charge) -> tuple[str, str]:
     for key, kind, model in callers(frozen.spec):
         if (key == "script") == (charge.role != "check") and (not model or not charge.model or model == charge.model):
             return kind, priced_as(kind, charge.model or model, frozen.files.get(key, ""))
+    for route in routes(frozen.spec):
+        if route.model == charge.model:
+            return route.agent, route.model
     return frozen.spec.maker.agent, charge.model
 
 

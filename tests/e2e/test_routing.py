@@ -40,6 +40,11 @@ def test_three_models_work_in_one_run_each_for_its_phase(front):
     plans = [one.plan for one in door.events("routed") if isinstance(one, ae.TriageFinished)]
     assert plans == ["Take answer.txt first."] * 3
     assert "Take answer.txt first." in door.prompts("routed", 2)[0]["plan"]
+    saved = door.show("routed")["routing"]
+    assert saved["frontier"] == "claude-opus-4-5"
+    assert saved["saved_usd"] > 0
+    assert round(saved["all_frontier_usd"] - saved["saved_usd"], 9) == round(door.glance("routed")["usage"]["cost_usd"], 9)
+    assert "routing saved about $" in door.ok("show", "routed").out
 
 
 def test_a_busy_provider_is_left_for_another_vendor(front):
