@@ -6,9 +6,10 @@ Invariant: who cancels a turn waits no longer than `POLITE_S` for the program to
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import Protocol
 
 from loopdeck.agents.outside.port import Ended
-from loopdeck.agents.outside.rpc import Gone, Json, Peer, Refused, Rubbish
+from loopdeck.agents.outside.rpc import Gone, Json, Refused, Rubbish
 from loopdeck.sandbox.port import Conversation
 
 START_S = 90.0
@@ -24,7 +25,19 @@ class Late(Exception):
     """The program did not answer in time."""
 
 
-async def soon(peer: Peer, method: str, params: Json, seconds: float) -> Json:
+class Side(Protocol):
+    """Our side of a conversation with a program, whatever its messages look like."""
+
+    async def listen(self) -> None:
+        """Take what comes until there is no more. Raises Rubbish."""
+        ...
+
+    async def ask(self, method: str, params: Json) -> Json:
+        """Make a request and wait for its answer. Raises Refused, Gone."""
+        ...
+
+
+async def soon(peer: Side, method: str, params: Json, seconds: float) -> Json:
     """A request that has to be answered within so many seconds. Raises Late, Refused, Gone."""
     try:
         async with asyncio.timeout(seconds):
@@ -34,7 +47,7 @@ async def soon(peer: Peer, method: str, params: Json, seconds: float) -> Json:
 
 
 async def played(
-    name: str, talk: Conversation, peer: Peer, play: Coroutine[None, None, Ended], leave: Callable[[], Awaitable[None]]
+    name: str, talk: Conversation, peer: Side, play: Coroutine[None, None, Ended], leave: Callable[[], Awaitable[None]]
 ) -> Ended:
     """Play the turn while the peer listens; `leave` says goodbye by the protocol if the turn is cancelled."""
     listening, playing = asyncio.ensure_future(peer.listen()), asyncio.ensure_future(play)
