@@ -129,6 +129,8 @@ VERBS: dict[str, Verb] = {
     "verify": Verb("verify", "is a run's record untouched: journal, trace, blobs, loop", _words(_run, _json)),
     "gameday": Verb("gameday", "attack every promise on this machine with agents that misbehave, and say what came of it", _words(
         _option("--dir", default="", metavar="PATH", help="where to do it (a new temporary folder if not given)"), _json)),
+    "mcp": Verb("mcp", "serve a loop's state, findings, budget and operator to an agent, as an MCP server over stdio", _words(
+        _option("--loop", default="", metavar="LOOP", help="of which loop, outside of a run's worktree"))),
     "where": Verb("where", "the deck's paths", _words(_json)),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ agent is alive, its model calls are settled, and of each call it made it is writ
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from loopdeck.core.goingon import begun_before, going_on
 from loopdeck.core.routing import maker_route
 from loopdeck.core.usage import Usage, dollars
 from loopdeck.runner import rich
+from loopdeck.runner.errands import Errands
 from loopdeck.runner.hosting import Hosting
 from loopdeck.runner.metering import Metering
 from loopdeck.runner.record import Record
@@ -125,10 +127,12 @@ class OutsideMaking:
         return dict(self._site.env) if address is None else address.put_into(self._site.env)
 
     def _servers(self) -> tuple[Server, ...]:
-        return tuple(
+        ours = Server("loopdeck", argv=(sys.executable, "-P", "-m", "loopdeck", "mcp"))
+        others = tuple(
             Server(one.name, argv=(shell(), "-c", one.command) if one.command else (), url=one.url)
             for one in self._site.spec.maker.connectors
         )
+        return (ours, *others)
 
     def _told(self, parts: tuple[Part, ...], resume: str, metered: bool) -> None:
         """Write down that a turn begins, and what the agent is told."""
@@ -144,9 +148,12 @@ class OutsideMaking:
     async def _turn(self, hosting: Hosting, task: Task) -> Ended:
         """The agent's turn, minded: how it ended."""
         turn = asyncio.ensure_future(self._agent.turn(task, hosting))
+        errands = asyncio.ensure_future(Errands(self._site, hosting).serve())
         try:
             await self._mind(turn, hosting)
         finally:
+            errands.cancel()
+            await asyncio.wait((errands,))
             if not turn.done():
                 turn.cancel()
                 await asyncio.wait((turn,))

@@ -69,6 +69,13 @@ class LoopFolder:
         with os.fdopen(descriptor, "rb") as file:
             return file.read(_MOST).decode("utf-8", "replace")
 
+    def names(self) -> tuple[str, ...]:
+        """What is in the folder, in order; nothing if there is no plain folder."""
+        try:
+            return tuple(sorted(os.listdir(self._dir))) if _is_folder(self._dir) else ()  # noqa: PTH208 - names are all that is needed
+        except OSError:
+            return ()
+
     def remove(self, name: str) -> None:
         """Take the file away, if it is there."""
         if _is_folder(self._dir):

@@ -109,6 +109,8 @@ def _distinct(tables: Sequence[Table], connectors: tuple[Connector, ...]) -> Non
 
 def _server(name: str) -> Complaint | None:
     """A connector's name, which is the first part of its tools' names."""
+    if name == "loopdeck":
+        return "is the name of loopdeck's own server", "Give the connector another name."
     if _SERVER.fullmatch(name):
         return None
     return f"is not a plain name: {name[:60]!r}", "Use up to 32 letters, digits, `_` and `-`: its tools are called `name.tool`."
