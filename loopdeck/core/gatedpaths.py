@@ -13,12 +13,14 @@ from loopdeck.core import globs
 _FOLDERS = frozenset(
     (
         *(".git", ".claude", ".codex", ".agents", ".cursor", ".gemini", ".windsurf", ".kiro", ".roo", ".continue"),
+        *(".opencode", ".qwen", ".pi", ".vibe"),
         *(".vscode", ".idea", ".devcontainer", ".husky", ".yarn", ".loopdeck", ".ssh", ".gnupg"),
     )
 )
 _FILES = frozenset(
     (
         *(".gitmodules", ".gitattributes", ".gitconfig", ".lfsconfig", "claude.md", ".mcp.json", "agents.md", ".cursorrules"),
+        *("qwen.md", "opencode.json", "opencode.jsonc"),
         *("gemini.md", ".windsurfrules", ".gitlab-ci.yml", ".envrc", "mise.toml", ".mise.toml", ".tool-versions"),
         *(".pre-commit-config.yaml", "lefthook.yml", "lefthook.yaml", ".npmrc", ".pnpmfile.cjs", "package.json"),
         *("sitecustomize.py", "usercustomize.py", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases"),

@@ -46,16 +46,27 @@ def test_no_newline_at_the_end(tmp_path):
     assert json.loads(call.arguments) == {"path": "x", "old": "a", "new": "b"}
 
 
-def test_paths_are_relative_to_the_worktree_and_others_stay(tmp_path):
-    (tmp_path / "real").mkdir()
-    link = tmp_path / "link"
-    link.symlink_to("real")
-    assert patches.inside(link, f"{link}/a/b.py") == "a/b.py"
-    assert patches.inside(link, f"{tmp_path}/real/a.py") == "a.py"
-    assert patches.inside(link, f"{link}/../x") == "../x"
-    assert patches.inside(link, f"{link}-other/x") == f"{link}-other/x"
-    assert patches.inside(link, "/etc/passwd") == "/etc/passwd"
-    assert patches.inside(link, "a.py") == "a.py"
+def test_a_path_is_the_place_it_leads_to(tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "a").mkdir(parents=True)
+    (tree / "way").symlink_to(tmp_path)
+    (tree / "near").symlink_to("a")
+    for path, place in (("near/x", "a/x"), (f"{tree}/near/x", "a/x"), ("way/x", f"{tmp_path}/x"), ("../x", f"{tmp_path}/x")):
+        assert json.loads(patches.written(tree, path, "").arguments)["path"] == place
+
+
+def test_a_whole_text_replaced_is_shown_as_what_changes(tmp_path):
+    (tmp_path / "x").touch()
+
+    @given(LINES, LINES, LINES, LINES)
+    def holds(head: list[str], old: list[str], new: list[str], tail: list[str]) -> None:
+        before, after = "".join([*head, *old, *tail]), "".join([*head, *new, *tail])
+        arguments = json.loads(patches.replaced(tmp_path, "x", before, after).arguments)
+        assert len(arguments["old"].splitlines()) <= len(old) + 6
+        at = [i for i in range(len(before) + 1) if before.startswith(arguments["old"], i)]
+        assert any(before[:i] + arguments["new"] + before[i + len(arguments["old"]) :] == after for i in at)
+
+    holds()
 
 
 def test_what_lies_elsewhere_is_never_read(tmp_path):

@@ -5,15 +5,13 @@ crash of the agent's.
 """
 
 import json
-import re
 
 from loopdeck.agents import failures
-from loopdeck.agents.outside import codexends
 from loopdeck.agents.outside.port import Ended
+from loopdeck.agents.outside.refusals import refused_by_us
 from loopdeck.agents.outside.rpc import Json, count, text
 from loopdeck.core.conversation import FailureKind
 
-_OURS = re.compile(r"loopdeck: [^\"\n]+")
 _NO_CONVERSATION = "No conversation found"
 _KINDS: tuple[tuple[str, FailureKind], ...] = (
     ("overloaded", "overloaded"), ("rate limit", "rate_limit"), ("usage limit", "rate_limit"), ("prompt is too long", "context"),
@@ -26,10 +24,10 @@ def ended(result: Json, said: str, api_error: str) -> Ended:
     """The end of a turn by its last message; `said` is what it said last, `api_error` what it said of a failed request."""
     subtype, why = text(result, "subtype"), text(result, "terminal_reason")
     words = "; ".join(one for one in result.get("errors") or () if isinstance(one, str)) or api_error or text(result, "result")
-    ours = _OURS.search(words)
+    ours = refused_by_us(words, said)
     failed = result.get("is_error") is True or bool(api_error) or subtype != "success"
     if failed and ours is not None:
-        return codexends.refused_by_us(ours[0], said)
+        return ours
     match subtype:
         case "success" if not failed and text(result, "stop_reason") == "refusal":
             return Ended("refused", said, message="the model refused")

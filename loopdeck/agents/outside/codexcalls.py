@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from loopdeck.agents.outside import patches
+from loopdeck.agents.outside.foreign import inside
 from loopdeck.agents.outside.port import Shown
 from loopdeck.agents.outside.rpc import Json, part, parts, text
 
@@ -22,7 +23,7 @@ def command(worktree: Path, asked: Json, item: Json) -> Shown | None:
         return None
     script = unwrapped(line)
     cwd = text(asked, "cwd") or text(item, "cwd")
-    there = patches.inside(worktree, cwd) if cwd else "."
+    there = inside(worktree, cwd) if cwd else "."
     if there != ".":
         script = f"cd {shlex.quote(there)} && {script}"
     id_ = text(asked, "approvalId") or text(asked, "itemId") or text(item, "id")

@@ -3,12 +3,12 @@
 Invariant: what the gateway refused is its sentence, and no crash of the agent's.
 """
 
-import json
 import re
 
 from loopdeck.agents import failures
 from loopdeck.agents.outside.port import Ended
-from loopdeck.agents.outside.rpc import Json, part, text
+from loopdeck.agents.outside.refusals import refused_by_us, unwrapped
+from loopdeck.agents.outside.rpc import Json, text
 from loopdeck.core.conversation import FailureKind
 
 MOST_NOTES = 50
@@ -23,16 +23,14 @@ _KINDS: dict[str, FailureKind] = {
 }  # fmt: skip
 _POLICIES = frozenset({"cyberPolicy", "misalignmentPolicyViolation", "inferenceHookDenied"})
 _STATUS = re.compile(r"\bstatus:? (\d{3})\b")
-_OURS = re.compile(r"loopdeck: [^\"\n]+")
-_BUDGET = "budget"
 
 
 def failed(error: Json, said: str) -> Ended:
     """A turn that failed, by its `error`; `said` is what the agent said last."""
     words = message(error)
-    ours = _OURS.search(words)
+    ours = refused_by_us(words, said)
     if ours is not None:
-        return refused_by_us(ours[0], said)
+        return ours
     kind, status = _kind(error)
     if kind == "sessionBudgetExceeded":
         return Ended("budget", said, message=words)
@@ -47,34 +45,15 @@ def failed(error: Json, said: str) -> Ended:
     return Ended("failed", said, _KINDS.get(kind, "server"), words)
 
 
-def refused_by_us(sentence: str, said: str) -> Ended:
-    """A request that the gateway did not let through, by the sentence that it gave."""
-    if _BUDGET in sentence:
-        return Ended("budget", said, message=sentence)
-    return Ended("failed", said, "request", sentence)
-
-
 def message(error: Json) -> str:
     """What an error says, the provider's own words if they are in there as JSON."""
-    told = [_inner(text(error, "message")), _inner(text(error, "additionalDetails"))]
+    told = [unwrapped(text(error, "message")), unwrapped(text(error, "additionalDetails"))]
     return "; ".join(dict.fromkeys(filter(None, told)))[:2000] or "no explanation"
 
 
 def said(error: Json) -> str:
     """The same in one short line."""
     return " ".join(message(error).split())[:300]
-
-
-def _inner(words: str) -> str:
-    start = words.find("{")
-    if start < 0:
-        return words
-    try:
-        body = json.loads(words[start:])
-    except (ValueError, RecursionError):
-        return words
-    inner = text(part(body, "error"), "message") or text(body, "message") if isinstance(body, dict) else ""
-    return f"{words[:start]}{inner}" if inner else words
 
 
 def _kind(error: Json) -> tuple[str, int]:

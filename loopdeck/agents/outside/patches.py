@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from loopdeck.agents.outside.foreign import inside
+
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _LARGEST = 2_000_000
+_AROUND = 3
 
 
 class FileCall(Struct, frozen=True):
@@ -31,14 +34,6 @@ class _Hunk(NamedTuple):
     new: tuple[str, ...]
 
 
-def inside(worktree: Path, path: str) -> str:
-    """A path as our tools take it: relative to the worktree; one that leads out of it stays as it is, for the gate to refuse."""
-    for root in dict.fromkeys((str(worktree), os.path.realpath(worktree))):
-        if path == root or path.startswith(f"{root}/"):
-            return os.path.relpath(path, root)
-    return path
-
-
 def written(worktree: Path, path: str, content: str) -> FileCall:
     """A file made, or replaced as a whole."""
     return FileCall("write_file", _json(path=inside(worktree, path), content=content))
@@ -47,6 +42,16 @@ def written(worktree: Path, path: str, content: str) -> FileCall:
 def edited(worktree: Path, path: str, old: str, new: str) -> FileCall:
     """A piece of a file replaced."""
     return FileCall("edit_file", _json(path=inside(worktree, path), old=old, new=new))
+
+
+def replaced(worktree: Path, path: str, old: str, new: str) -> FileCall:
+    """A file's whole text by another: shown as what changes, with a few lines around it."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    most = min(len(before), len(after))
+    head = next((n for n in range(most) if before[n] != after[n]), most)
+    tail = next((n for n in range(most - head) if before[-1 - n] != after[-1 - n]), most - head)
+    head, tail = max(0, head - _AROUND), max(0, tail - _AROUND)
+    return edited(worktree, path, "".join(before[head : len(before) - tail]), "".join(after[head : len(after) - tail]))
 
 
 def deleted(worktree: Path, path: str, content: str) -> FileCall:
