@@ -33,6 +33,7 @@ KEYS = (
 )  # fmt: skip
 """What `set` can change in a live run."""
 
+_FIELDS = {"max_cost_usd": "max_cost", "max_wall": "max_wall_s"}
 _MOST = {
     "max_iterations": limits.MAX_ITERATIONS, "max_tokens": limits.MAX_TOKENS, "max_tool_calls": limits.MAX_TOOL_CALLS,
     "no_progress": limits.MAX_NO_PROGRESS,
@@ -50,7 +51,7 @@ def answer(run: Run, command_id: str, command: cmd.Command, state_hash: str) -> 
     verb = type(command).__name__.lower()
     return (
         *(structs.replace(effect, command=command_id) for effect in effects),
-        ev.CommandTaken(command_id, verb, by=command.by, refused=refused),
+        ev.CommandTaken(command_id, verb, by=command.by, refused=refused, where=command.where),
     )
 
 
@@ -93,8 +94,13 @@ def _decide(run: Run, command: cmd.Decide) -> tuple[str, tuple[Effect, ...]]:
     if approval is None:
         return f"there is no approval {command.approval}", ()
     if approval.decided:
-        return f"{approval.by} has answered it before", ()
-    decided = ev.ApprovalDecided(command.approval, command.approved, command.by, command.why, command.arguments, command.always)
+        return f"{approval.by} has answered it before" if approval.by else f"it has lapsed: {approval.why}", ()
+    if command.approved and command.digest != approval.digest:
+        return "the yes is to another question than the one that is asked", ()
+    decided = ev.ApprovalDecided(
+        command.approval, command.approved, command.by, command.why, command.arguments, command.always, command.at, command.where,
+        command.for_s, command.bound,
+    )  # fmt: skip
     return "", (decided,)
 
 
@@ -113,11 +119,12 @@ def changed(settings: Settings, key: str, value: str) -> tuple[str, str, Setting
         raise UsageError(f"'{key}' can't be set on a live run", remedy=f"One of: {', '.join(KEYS)}.")
     field, parsed = _parsed(name, value.strip())
     new = structs.replace(settings, **{field: parsed})
-    return _worded(settings, field), _worded(new, field), new
+    return worded(settings, name), worded(new, name), new
 
 
-def _worded(settings: Settings, field: str) -> str:
-    """A setting as it is written in a loop file."""
+def worded(settings: Settings, key: str) -> str:
+    """The setting of that `set` key as it is written in a loop file."""
+    field = _FIELDS.get(key, key)
     value = getattr(settings, field)
     match field:
         case _ if value is None:

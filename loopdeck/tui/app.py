@@ -153,11 +153,14 @@ class Room(Errands):
         return self.deck_of(row).home.run_dir(row.loop, row.run)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: what can be done on the screen it was opened on, and the themes."""
+        """The palette: what can be done on the screen it was opened on, each with its key, and the themes."""
         if isinstance(screen, RoomScreen):
+            # As they are now, the operator's own among them.
+            keys = {each.binding.id: self.get_key_display(each.binding) for each in screen.active_bindings.values()}
             for one in actions(screen.SCOPE):
                 if screen.check_action(one.does, ()):
-                    yield SystemCommand(one.title, one.more, partial(self.call_later, screen.run_action, one.runs))
+                    title = f"{one.title}  ·  {keys[one.id]}" if one.id in keys else one.title
+                    yield SystemCommand(title, one.more, partial(self.call_later, screen.run_action, one.runs))
         yield SystemCommand("Theme", "Change how the room looks", self.action_change_theme)
 
     def action_approvals(self) -> None:

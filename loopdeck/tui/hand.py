@@ -6,9 +6,13 @@ Invariant: nothing here changes a run. A command is put into its inbox; what cam
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from textual import events
+
 from loopdeck.core import commands as cmd
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.snapshot import LoopRow
+from loopdeck.store.layout import RunPaths
+from loopdeck.tui.actions.allowed import why_not
 from loopdeck.tui.screens.ask import Confirm, Words
 
 if TYPE_CHECKING:
@@ -18,8 +22,6 @@ if TYPE_CHECKING:
     _Base = RoomScreen
 else:
     _Base = object
-
-_SETTINGS = "max_iterations, max_cost_usd, max_tokens, max_wall, max_tool_calls, no_progress, severity_floor, final_pass, model"
 
 
 def at() -> str:
@@ -42,6 +44,15 @@ def begun(deck: Deck, loop: str, by: str) -> str:
 
 class Hand(_Base):
     """What can be done to `self.subject()`."""
+
+    def on_key(self, event: events.Key) -> None:
+        """A key of the hand that does nothing here says why."""
+        listed = (one for _, its in self._modal_binding_chain for one in its.key_to_bindings.get(event.key, ()))
+        for why in (why_not(one.action, self.subject()) for one in listed if one.action in self.hand_actions()):
+            if why:
+                event.stop()
+                self.room.tell(why, "warning")
+                return
 
     def action_start(self) -> None:
         """A new run of the loop."""
@@ -109,18 +120,24 @@ class Hand(_Base):
         row = self.subject()
         if row is None:
             return
+        from loopdeck.core.hand import changed
+        from loopdeck.tui.screens.setting import Setting
 
-        def said(text: str | None) -> None:
-            if not text:
-                return
-            key, _, value = text.replace("=", " ", 1).strip().partition(" ")
-            command = cmd.Set(by=self.room.by, at=at(), key=key, value=value.strip())
-            if refusal := _refusal(row, command):
-                self.room.tell(refusal, "error")
-            else:
-                self.carry_to(row, command, f"{key} is being set")
+        screen = Setting(row.loop, row.settings)
 
-        self.app.push_screen(Words(f"Set for this run of {row.loop}: KEY VALUE, one of {_SETTINGS}"), said)
+        def said(chosen: tuple[str, str] | None) -> None:
+            if chosen is not None:
+                key, value = chosen
+                old, new, _ = changed(row.settings, key, value)
+                self.carry_to(row, cmd.Set(by=self.room.by, at=at(), key=key, value=value), f"{key}: {old} → {new}, from now on")
+
+        def told(before: dict[str, str]) -> None:
+            if screen.is_attached:
+                screen.told(before)
+
+        self.app.push_screen(screen, said)
+        paths = self.room.paths_of(row)
+        self.room.do(lambda: set_before(paths), told)
 
     def action_verdict(self) -> None:
         """The verdict a human check waits for."""
@@ -134,7 +151,7 @@ class Hand(_Base):
                 self.carry_to(row, command, "passed" if passed else "failed, with your reason as a finding")
 
         question = f"{row.loop}: does '{row.asking_for}' pass? Review it first with v."
-        screen = Confirm(question, "Pass", other="Fail", reason="why (a fail takes a reason: its maker is told)", strict=True)
+        screen = Confirm(question, "Pass", other="Fail", reason="why (a fail takes a reason: its maker is told)")
         self.app.push_screen(screen, lambda why: judged(not screen.other_chosen, why))
 
     def action_retry(self) -> None:
@@ -202,13 +219,9 @@ class Hand(_Base):
         room.do(lambda: carry(deck, paths, command), done)
 
 
-def _refusal(row: LoopRow, command: cmd.Set) -> str:
-    """Why the setting makes no sense; empty if it does."""
-    from loopdeck.core.hand import changed
-    from loopdeck.errors import LoopdeckError
+def set_before(paths: RunPaths) -> dict[str, str]:
+    """Of each setting that was changed while the run lived, the newest change: old → new, by whom and when. Raises StoreError."""
+    from loopdeck.deck.history import HistoryReader
 
-    try:
-        changed(row.settings, command.key, command.value)
-    except LoopdeckError as error:
-        return str(error)
-    return ""
+    found = (one for one in HistoryReader(paths).look().touches if one.deed == "set")
+    return {one.text.partition(":")[0]: f"{one.text.partition(': ')[2]} by {one.by} at {one.at[11:19]}" for one in found}

@@ -70,7 +70,7 @@ class Reviewing(_Base):
                 room.tell(f"{self.row.loop} {refusal}", "error")
                 return
             question = _merge_question(self.row, work, plan)
-            self.app.push_screen(Confirm(question, "Merge"), lambda said: self._go("merge", "merging", said))
+            self.app.push_screen(Confirm(question, "Merge", warning=_not_read(work)), lambda said: self._go("merge", "merging", said))
 
         room.do(looked, asked)
 
@@ -151,13 +151,18 @@ def _refusal(plan: Outlook, unread: int, most: int) -> str:
     return ""
 
 
-def _merge_question(row: LoopRow, work: Review, plan: Outlook) -> str:
+def _not_read(work: Review) -> str:
+    """What a merge would bring in that nobody has read; empty if there is nothing."""
     left = work.unread
-    lines = sum(one.lines for one in left)
-    unread = f"Not read yet: {len(left)} of its files, {some(lines, 'line')}." if left else "You have marked all of it as read."
+    lines = some(sum(one.lines for one in left), "line")
+    return f"{some(len(left), 'file')} with {lines} not read yet: esc, then r marks what you have read." if left else ""
+
+
+def _merge_question(row: LoopRow, work: Review, plan: Outlook) -> str:
+    read = "" if work.unread else "You have marked all of it as read.\n"
     change = f"{some(plan.files, 'file')} +{plan.added} -{plan.removed}"
     return (
-        f"Merge {row.loop} {row.run} into {plan.into}? {change}, no conflicts.\n{unread}\n"
+        f"Merge {row.loop} {row.run} into {plan.into}? {change}, no conflicts.\n{read}"
         f"Its checks run first, on the merged files; only if they pass is {plan.into} changed, by one merge commit."
     )
 

@@ -324,3 +324,27 @@ def test_a_jump_to_what_is_not_there_says_so(tmp_path):
             await until(pilot, lambda: "no loop is called zzz" in screen_text(app))
 
     asyncio.run(look())
+
+
+def test_an_empty_deck_offers_what_helps_there_and_nothing_else(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), size=(80, 24)) as (app, pilot, still):
+            footer = screen_text(app).splitlines()[-1]
+            assert "N new loop" in footer
+            for word in ("filter", "open", "peek", "pause"):
+                assert word not in footer
+            still.show(loop_row("one"))
+            await until(pilot, lambda: "/ filter" in screen_text(app).splitlines()[-1])
+
+    asyncio.run(look())
+
+
+def test_the_palette_shows_each_actions_key_the_operators_own_if_he_has_one(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
+            titles = [one.title for one in app.get_system_commands(app.screen)]
+            assert {"Kill  ·  K", "Peek  ·  space", "Filter  ·  /", "New loop  ·  N"} <= set(titles)
+            app.wear(Taste(keys={"hand.kill": "f9"}))
+            await until(pilot, lambda: "Kill  ·  f9" in [one.title for one in app.get_system_commands(app.screen)])
+
+    asyncio.run(look())

@@ -249,7 +249,7 @@ def test_merging_asks_checks_and_tells(door):
             before = git(door.repo, "rev-parse", "HEAD")
             words = await agreed(app, pilot, "m")
             assert "into main? 1 file +1 -0, no conflicts" in words
-            assert "Not read yet: 1 of its files, 1 line" in words
+            assert "! 1 file with 1 line not read yet" in words
             await until(pilot, lambda: screen(app).under_way == "merging")
             assert screen(app).check_action("discard", ()) is False
             await until(pilot, lambda: not screen(app).under_way)

@@ -1,6 +1,7 @@
 """Questions, opened only when a person asked for something: never by themselves.
 
-Each gives back what was said, or None if it was left with escape. A dangerous one starts on the safe button.
+One manner for all: the safe button has the keys first, enter presses the button that is lit, `y` says yes, `d` is the other answer
+where there is one, escape goes back. What is dangerous takes a `Y`. Each gives back what was said, or None if it was left.
 """
 
 from typing import ClassVar
@@ -21,6 +22,7 @@ _CSS = """
 {0} Horizontal {{ height: auto; margin-top: 1; }}
 {0} Button {{ margin-right: 2; }}
 {0} Input {{ margin-top: 1; }}
+{0} .warning {{ color: $warning; text-style: bold; }}
 {0} .keys {{ color: $secondary; margin-top: 1; }}
 """
 
@@ -31,17 +33,19 @@ class Words(ModalScreen[str | None]):
     DEFAULT_CSS = _CSS.format("Words")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
 
-    def __init__(self, question: str, *, given: str = "", needed: str = "") -> None:
+    def __init__(self, question: str, *, given: str = "", needed: str = "", then: str = "sends it") -> None:
         super().__init__()
         self._question = question
         self._given = given
         self._needed = needed
+        self._then = then
 
     def compose(self) -> ComposeResult:
         """The question and a line for the answer."""
         with Vertical():
             yield Static(content(self._question), markup=False)
             yield Entry(value=self._given, placeholder=clean_line(self._needed))
+            yield Static(f"enter {self._then}, esc goes back", classes="keys", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter; where something is needed, nothing is no answer."""
@@ -56,52 +60,78 @@ class Words(ModalScreen[str | None]):
 class Confirm(ModalScreen[str | None]):
     """Yes or no, with a reason where one is asked for; `other` is a second way to say yes, see `other_chosen`.
 
-    `strict`: that second way takes a reason, and without one stays where it is.
+    `warning` stands below the question and makes it dangerous, as `danger` does. The second way takes the reason, and without one stays
+    where it is.
     """
 
     DEFAULT_CSS = _CSS.format("Confirm")
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back"), Binding("y", "yes(False)", "yes"), Binding("Y", "yes(True)", "yes"),
+        Binding("d", "other", "other"), Binding("left", "app.focus_previous"), Binding("right", "app.focus_next"),
+    ]  # fmt: skip
 
-    def __init__(
-        self, question: str, yes: str, *, other: str = "", reason: str = "", danger: bool = False, strict: bool = False
-    ) -> None:
+    def __init__(self, question: str, yes: str, *, warning: str = "", other: str = "", reason: str = "", danger: bool = False) -> None:
         super().__init__()
-        self._strict = strict
-        self._question, self._yes, self._other, self._reason, self._danger = question, yes, other, reason, danger
+        self._question, self._yes, self._other, self._reason = question, yes, other, reason
+        self._warning = warning
+        self._danger = danger or bool(warning)
         self.other_chosen = False
 
     def compose(self) -> ComposeResult:
-        """The question, the reason, the buttons; the safe one has the keys where there is danger."""
+        """The question, the warning, the reason, the buttons: the safe one first."""
+        key = "Y" if self._danger else "y"
         with Vertical():
             yield Static(content(self._question), markup=False)
+            if self._warning:
+                yield Static(content(f"! {self._warning}"), classes="warning", markup=False)
             if self._reason:
                 yield Entry(placeholder=clean_line(self._reason), id="reason")
             with Horizontal():
-                yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")
+                yield Button("Back  esc", id="no")
+                yield Button(f"{self._yes}  {key}", id="yes", variant="error" if self._danger else "primary")
                 if self._other:
-                    yield Button(self._other, id="other", variant="warning")
-                yield Button("Back", id="no")
-            yield Static("tab moves, enter presses, esc goes back", classes="keys", markup=False)
+                    yield Button(f"{self._other}  d", id="other", variant="warning")
+            other = f"d: {self._other.lower()}, " if self._other else ""
+            said = f"enter presses what is lit, {key}: {self._yes.lower()}, {other}esc: back, tab moves"
+            yield Static(said, classes="keys", markup=False)
 
     def on_mount(self) -> None:
-        """Where the keys go first."""
-        self.query_one("#no" if self._danger else "#yes", Button).focus()
+        """The safe one has the keys."""
+        self.query_one("#no", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """A button, by mouse or enter."""
-        if event.button.id == "no":
-            self.dismiss(None)
-            return
-        self.other_chosen = event.button.id == "other"
-        why = self.query_one("#reason", Input).value.strip() if self._reason else ""
-        if self.other_chosen and self._strict and not why:
-            self.query_one("#reason", Input).focus()
-            return
-        self.dismiss(why)
+        match event.button.id:
+            case "yes":
+                self._say(other=False)
+            case "other":
+                self._say(other=True)
+            case _:
+                self.dismiss(None)
 
     def on_input_submitted(self) -> None:
         """Enter in the reason goes on to the buttons, not through them."""
-        self.query_one("#yes", Button).focus()
+        self.query_one("#other" if self._other else "#yes", Button).focus()
+
+    def action_yes(self, firmly: bool) -> None:
+        """The key for yes; where there is danger only the deliberate one."""
+        if firmly or not self._danger:
+            self._say(other=False)
+        else:
+            self.query_one(".keys", Static).update(f"this takes a deliberate key: Y, or tab to {self._yes} and enter; esc: back")
+
+    def action_other(self) -> None:
+        """The key for the other answer."""
+        if self._other:
+            self._say(other=True)
+
+    def _say(self, *, other: bool) -> None:
+        why = self.query_one("#reason", Input).value.strip() if self._reason else ""
+        if other and self._reason and not why:
+            self.query_one("#reason", Input).focus()
+            return
+        self.other_chosen = other
+        self.dismiss(why)
 
     def action_leave(self) -> None:
         """Escape."""

@@ -88,6 +88,8 @@ class DeckScreen(Hand, RoomScreen):
         """There is something to come back from only if something is open."""
         if action == "back":
             return bool(self._wanted) or (self.is_mounted and self.query_one(Peek).display)
+        if action in ("filter", "jump"):
+            return bool(self.room.snapshot.rows)
         return super().check_action(action, parameters)
 
     def _look(self) -> None:
@@ -95,7 +97,7 @@ class DeckScreen(Hand, RoomScreen):
         peek = self.query_one(Peek)
         if peek.display:
             peek.show(self.subject(), self.room)
-        offered = frozenset(name for name in (*NAMES, "back") if self.check_action(name, ()))
+        offered = frozenset(name for name in (*NAMES, "back", "filter") if self.check_action(name, ()))
         if offered != self._offered:
             # To find all keys that apply takes longer than to paint a row.
             self._offered = offered
