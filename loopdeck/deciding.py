@@ -6,49 +6,98 @@ and a rule covers the very call it is given with. Of two answers to one call the
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from loopdeck.core import gate
+from loopdeck.core.binding import Parts
 from loopdeck.core.commands import Command, Decide
+from loopdeck.core.durations import seconds
 from loopdeck.core.run import Approval
 from loopdeck.core.spec import Level
 from loopdeck.core.text import clean_line
 from loopdeck.deck.decks import Deck
+from loopdeck.deck.whereabouts import whereabouts
 from loopdeck.errors import UsageError
 from loopdeck.store import inbox
 from loopdeck.store.layout import RunPaths
 
 _BUILT_IN = frozenset({"default", "gated path", "level: report", ""})
 """What `Approval.rule` says where no rule of the operator's asked."""
+LEAST_S, MOST_S = 1.0, 7 * 86_400.0
+"""Seconds for which a rule may be given."""
 _STILL = "Nothing was answered: the call still waits."
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a person says to a call. `arguments` (JSON text) are to run instead; `always` is a rule to allow to the end of the run."""
+    """What a person says to a call. `arguments` (JSON text) are to run instead; `always` is a rule to allow from now on in the run.
+
+    `lasting` says for how long that rule holds (`2h`); empty: to the end of the run.
+    """
 
     approved: bool
     why: str = ""
     arguments: str = ""
     always: str = ""
+    lasting: str = ""
 
 
 def decided(approval: Approval, answer: Answer, *, by: str, at: str) -> Decide:
     """The command that `answer` is; `at` is UTC, RFC 3339. Raises UsageError for one that would make no sense."""
     if approval.decided:
-        raise UsageError(f"{approval.by} has answered it already", where=approval.id)
+        what = f"{approval.by} has answered it already" if approval.by else f"it is no longer asked: {approval.why}"
+        raise UsageError(what, where=approval.id)
     if not answer.approved:
         if not answer.why.strip():
             raise UsageError("to deny a call takes a reason", where=approval.id, remedy="Say why: its maker is told.")
         return Decide(by=by, at=at, approval=approval.id, approved=False, why=answer.why.strip())
     if expired(approval, at):
-        raise UsageError(f"it expired at {approval.expires}", where=approval.id, remedy="It can only be denied by now.")
+        raise UsageError(f"it expired at {approval.expires}", where=approval.id, remedy="It can only be denied, or is asked anew.")
     arguments = edited(approval.tool, answer.arguments) if answer.arguments else ""
     always = answer.always.strip()
     if always and (wrong := rule_complaint(approval, always, arguments)):
         raise UsageError(wrong, where=approval.id, remedy=_STILL)
-    return Decide(by=by, at=at, approval=approval.id, approved=True, why=answer.why, arguments=arguments, always=always)
+    return Decide(
+        by=by, at=at, approval=approval.id, approved=True, why=answer.why, arguments=arguments, always=always, digest=approval.digest,
+        for_s=lasting_s(answer.lasting, always), bound=_named(approval, arguments) if arguments else (),
+    )  # fmt: skip
+
+
+def lasting_s(text: str, rule: str) -> float:
+    """For how many seconds a rule is to hold; 0: to the end of the run. Raises UsageError."""
+    if not text.strip():
+        return 0.0
+    if not rule:
+        raise UsageError("a time without a rule to hold for it", remedy="Give the rule with `--always RULE --for 2h`.")
+    found = seconds(text.strip())
+    if found is None or not LEAST_S <= found <= MOST_S:
+        raise UsageError(f"'{text}' is no time for a rule", remedy="Write for example 30m, 2h or 1d; at most 7d.")
+    return found
+
+
+def timed(text: str) -> tuple[str, str]:
+    """A rule as it is typed, apart from the time it is to hold: `bash(make) for 2h`; the time is empty if none is said."""
+    rule, sep, last = text.strip().rpartition(" for ")
+    return (rule.strip(), last.strip()) if sep and seconds(last) is not None else (text.strip(), "")
+
+
+def timed_complaint(approval: Approval, text: str) -> str:
+    """Why `text`, a rule and perhaps its time, can't be given with this call; empty if it can."""
+    rule, lasting = timed(text)
+    try:
+        lasting_s(lasting, rule)
+    except UsageError as error:
+        return error.what
+    return rule_complaint(approval, rule)
+
+
+def _named(approval: Approval, arguments: str) -> Parts:
+    """The files that edited arguments name, as they are where the call will run."""
+    from loopdeck.tools import named
+
+    return named.files(Path(approval.cwd), approval.tool, arguments)
 
 
 def expired(approval: Approval, at: str) -> bool:
@@ -119,6 +168,7 @@ class Given(Struct, frozen=True):
 
 def put(deck: Deck, paths: RunPaths, command: Decide) -> Given:
     """Carry the answer to its run. Raises StoreError."""
+    command = structs.replace(command, where=command.where or whereabouts())
     if deck.send(paths, command, name=_name(command.approval)):
         return Given(True, command)
     return Given(False, decision(paths, command.approval))

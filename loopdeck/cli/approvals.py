@@ -5,6 +5,7 @@ import json
 
 from loopdeck.cli import here, out
 from loopdeck.core.commands import Decide
+from loopdeck.core.durations import written
 from loopdeck.core.run import Approval
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.view import RunView
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     from loopdeck import deciding
 
     approved = options.verb == "approve"
-    more = {"arguments": options.edit, "always": options.always} if approved else {"why": options.why}
+    more = {"arguments": options.edit, "always": options.always, "lasting": options.lasting} if approved else {"why": options.why}
     command = deciding.decided(approval, deciding.Answer(approved=approved, **more), by=here.operator(), at=here.now())
     paths = deck.home.run_dir(one.run.loop, one.run.id)
     given = deciding.put(deck, paths, command)
@@ -45,7 +46,8 @@ def _answered(deck: Deck, paths: RunPaths, one: RunView, approval: Approval, com
         what = f"as edited: {approval.tool} {command.arguments}" if command.arguments else f"{approval.tool} {approval.summary}"
         out.say(f"{approval.id} {word}{', ' if command.arguments else ': '}{what}")
         if command.always:
-            out.say(f"and from now on, to the end of this run, what the rule {command.always} says")
+            span = f"for {written(command.for_s)}, at most to the end of this run" if command.for_s else "to the end of this run"
+            out.say(f"and from now on, {span}, what the rule {command.always} says")
     if not one.live:
         out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on with this answer")
     return 0
@@ -59,7 +61,8 @@ def _list(deck: Deck, as_json: bool) -> int:
     if not waiting:
         out.say("Nothing waits for you.")
     for one, approval in waiting:
-        out.say(f"{approval.id}  {one.run.loop}  {approval.tier}  since {approval.since}")
+        until = f", to be answered by {approval.expires}" if approval.expires else ""
+        out.say(f"{approval.id}  {one.run.loop}  {approval.tier}  since {approval.since}{until}")
         out.say(f"  {approval.tool} {approval.summary}")
         out.say(f"  in {approval.cwd}; {approval.reason or approval.rule}")
     return 0

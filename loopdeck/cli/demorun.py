@@ -157,7 +157,7 @@ def _answer(demo: Demo, view: RunView, tell: Tell) -> list[str]:
         ruling = judge(Policy(allow=demo.approve), approval.tool, approval.arguments)
         if ruling.verdict != "allow" or ruling.rule not in demo.approve:
             continue
-        command = Decide(by=_BY, at=here.now(), approval=approval.id, approved=True, why=ruling.rule)
+        command = Decide(by=_BY, at=here.now(), approval=approval.id, approved=True, why=ruling.rule, digest=approval.digest)
         paths = demo.deck.home.run_dir(view.run.loop, view.run.id)
         if demo.deck.send(paths, command, name=f"decision-{approval.id}"):
             tell(f"{view.run.loop} asks to run `{approval.summary}`: approved by the rule {ruling.rule}")

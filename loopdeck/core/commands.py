@@ -7,10 +7,11 @@ from msgspec import Struct
 
 
 class Wish(Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="verb", tag=str.lower):
-    """Base of all commands. `by` says who asked, `at` when (UTC, RFC 3339)."""
+    """Base of all commands. `by` says who asked, `at` when (UTC, RFC 3339), `where` from which terminal and process."""
 
     by: str
     at: str = ""
+    where: str = ""
 
 
 class Pause(Wish, frozen=True, kw_only=True):
@@ -48,13 +49,20 @@ class Set(Wish, frozen=True, kw_only=True):
 
 
 class Decide(Wish, frozen=True, kw_only=True):
-    """Answer an approval; `arguments` are edited ones (JSON text), `always` a rule to allow from now on in this run."""
+    """Answer an approval; `arguments` are edited ones (JSON text), and `bound` the files that they name, as they were.
+
+    `digest` is that of the question that was read: a yes to another one counts for nothing. `always` is a rule to allow from now on in
+    this run, for `for_s` seconds (0: to its end).
+    """
 
     approval: str
     approved: bool
     why: str = ""
     arguments: str = ""
     always: str = ""
+    digest: str = ""
+    for_s: float = 0.0
+    bound: tuple[tuple[str, str], ...] = ()
 
 
 class Judge(Wish, frozen=True, kw_only=True):

@@ -219,9 +219,9 @@ class IterationFinished(Happening, frozen=True):
 
 
 class ApprovalRequested(Happening, frozen=True):
-    """A tool call waits for a person. `digest` binds the answer to exactly this call; `expires` is empty if never.
+    """A tool call waits for a person. `digest` binds the answer to exactly this call, as its parts `bound` have it.
 
-    `walls` say what would hold the call, were it allowed.
+    `walls` say what would hold the call, were it allowed. From `expires` on it is asked for anew (empty: never).
     """
 
     approval: str
@@ -236,10 +236,14 @@ class ApprovalRequested(Happening, frozen=True):
     reason: str = ""
     expires: str = ""
     walls: Walls = ""
+    bound: tuple[tuple[str, str], ...] = ()
 
 
 class ApprovalDecided(Commanded, frozen=True):
-    """A person answered. `arguments` are the edited ones, if they were."""
+    """A person answered: who, when (`at`) and from where. `arguments` are the edited ones, if they were, and `bound` what they name.
+
+    `always` is a rule that holds from then on, for `for_s` seconds (0: to the end of the run).
+    """
 
     approval: str
     approved: bool
@@ -247,6 +251,17 @@ class ApprovalDecided(Commanded, frozen=True):
     why: str = ""
     arguments: str = ""
     always: str = ""
+    at: str = ""
+    where: str = ""
+    for_s: float = 0.0
+    bound: tuple[tuple[str, str], ...] = ()
+
+
+class ApprovalLapsed(Happening, frozen=True):
+    """Nobody answered in time: the question is over, its call has not run, and is weighed anew."""
+
+    approval: str
+    why: str
 
 
 class VerdictAsked(Happening, frozen=True):
@@ -288,6 +303,7 @@ class CommandTaken(Happening, frozen=True):
     verb: str
     by: str = ""
     refused: str = ""
+    where: str = ""
 
 
 class PauseAsked(Commanded, frozen=True):
@@ -365,8 +381,8 @@ Event = (
     RunQueued | RunnerStarted | RunStarted | WorkspacePrepared | RunEnded | IterationStarted | ModelCallReserved
     | ModelCallSettled | LimitReached | WaitStarted | WaitEnded | ToolCallGranted | ToolCallRefused | ToolCallFinished
     | ToolCallLost | MakerFinished | WorkCommitted | CheckFinished | CheckSkipped | IterationFinished | ApprovalRequested
-    | ApprovalDecided | VerdictAsked | VerdictGiven | StateClashed | StateSettled | CommandTaken | PauseAsked | RunPaused
-    | RunResumed | HoldSet | Nudged | SettingChanged | StopAsked | DoorChosen | NoticeRaised | AgentEvent
+    | ApprovalDecided | ApprovalLapsed | VerdictAsked | VerdictGiven | StateClashed | StateSettled | CommandTaken | PauseAsked
+    | RunPaused | RunResumed | HoldSet | Nudged | SettingChanged | StopAsked | DoorChosen | NoticeRaised | AgentEvent
 )  # fmt: skip
 """Every event this version writes; `AnyEvent` is what it may read."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from loopdeck.core import events as ev
-from loopdeck.core.run import Approval, Run
+from loopdeck.core.run import Approval, Given, Run
 from loopdeck.core.stamp import Stamp
 from loopdeck.errors import Bug
 
@@ -21,10 +21,15 @@ def touched(run: Run, command: str) -> None:
 
 def _approval(run: Run, event: ev.ApprovalRequested, stamp: Stamp) -> None:
     call = run.call(event.call)
-    call.status, call.approval = "waiting", event.approval
+    if call.status == "granted":
+        # Something changed before it could start: it has not run, and counts once it does.
+        run.tool_calls -= 1
+        for spend in (run.spend, run.iterations[-1].spend):
+            spend.tool_calls -= 1
+    call.status, call.approval, call.arguments = "waiting", event.approval, ""
     run.approvals[event.approval] = Approval(
         event.approval, event.call, event.tool, event.summary, event.arguments, event.cwd, event.rule, event.tier,
-        event.digest, stamp.at, event.reason, event.expires, walls=event.walls,
+        event.digest, stamp.at, event.reason, event.expires, walls=event.walls, bound=event.bound, epoch=stamp.epoch,
     )  # fmt: skip
     run.asking, run.asking_for = "approval", event.approval
 
@@ -34,11 +39,19 @@ def _decided(run: Run, event: ev.ApprovalDecided, stamp: Stamp) -> None:
     approval = run.approvals[event.approval]
     approval.decided, approval.approved = True, event.approved
     approval.by, approval.why = event.by, event.why
+    approval.at, approval.where, approval.edited = event.at or stamp.at, event.where, event.bound
     call = run.call(approval.call)
     call.status = "approved" if event.approved else "denied"
     call.why, call.arguments = event.why, event.arguments
     if event.always and event.approved:
-        run.rules = (*run.rules, event.always)
+        run.rules = (*run.rules, Given(event.always, event.by, approval.at, event.for_s, stamp.clock))
+
+
+def _lapsed(run: Run, event: ev.ApprovalLapsed, stamp: Stamp) -> None:
+    _answers(run, "approval", event.approval)
+    approval = run.approvals[event.approval]
+    approval.decided, approval.approved, approval.why = True, False, event.why
+    run.call(approval.call).status = "asked"
 
 
 def _answers(run: Run, asking: str, which: str) -> None:
@@ -124,6 +137,7 @@ def _notice(run: Run, event: ev.NoticeRaised, stamp: Stamp) -> None:
 RULES: dict[type, Callable[..., None]] = {
     ev.ApprovalRequested: _approval,
     ev.ApprovalDecided: _decided,
+    ev.ApprovalLapsed: _lapsed,
     ev.VerdictAsked: _verdict_asked,
     ev.VerdictGiven: _verdict_given,
     ev.StateClashed: _clashed,

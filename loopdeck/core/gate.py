@@ -38,7 +38,8 @@ Doubt = Callable[[str], str]
 class Policy(Struct, frozen=True, omit_defaults=True):
     """What a call is judged by: the rules as they are written, protected globs, the level.
 
-    `confined` says that a sandbox holds commands, `network` that it lets them reach the network, `listed` only some hosts of it.
+    `confined` says that a sandbox holds commands, `network` that it lets them reach the network, `listed` that it lets them reach some
+    hosts.
     """
 
     allow: tuple[str, ...] = ()
@@ -53,9 +54,11 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     @property
     def walled(self) -> Walled:
         """What holds a command."""
-        if not self.confined or not self.network:
-            return "closed" if self.confined else "none"
-        return "listed" if self.listed else "open"
+        if not self.confined:
+            return "none"
+        if self.network:
+            return "open"
+        return "listed" if self.listed else "closed"
 
 
 class Ruling(Struct, frozen=True):
@@ -79,7 +82,7 @@ def judge(policy: Policy, tool: str, arguments: str, doubt: Doubt = by_name) -> 
 
     `doubt` knows where programs are: a rule with a pattern lets through only one that raises none.
     """
-    given = _given(arguments)
+    given = parsed(arguments)
     risk = tier(tool, arguments)
     if given is None:
         return Ruling("deny", "arguments", risk, "its arguments are not a JSON object")
@@ -156,7 +159,8 @@ def _fitting(rules: list[Rule], tool: str, given: Mapping[str, object]) -> str:
     return next((rule.text for rule in rules if allows(rule, tool, given)), "")
 
 
-def _given(arguments: str) -> dict[str, object] | None:
+def parsed(arguments: str) -> dict[str, object] | None:
+    """The arguments of a call, which are JSON text; None if they are no object."""
     try:
         given = json.loads(arguments)
     except (ValueError, RecursionError):
@@ -167,7 +171,7 @@ def _given(arguments: str) -> dict[str, object] | None:
 @lru_cache(maxsize=256)
 def tier(tool: str, arguments: str) -> Tier:
     """How much a call can harm, for the order in which approvals are shown: a judgement of its looks, never a permission."""
-    given = _given(arguments)
+    given = parsed(arguments)
     if given is None:
         return "high"
     if tool in READING or tool == "update_state":
@@ -208,7 +212,7 @@ def _grave(command: Command) -> bool:
 
 def summary(tool: str, arguments: str) -> str:
     """A call in few words: its command, path, pattern or name, else its arguments. Outside text: `clean_line` it before it is shown."""
-    given = _given(arguments)
+    given = parsed(arguments)
     if given is None:
         return arguments
     for key in ("command", "path", "pattern", "name"):
@@ -221,7 +225,7 @@ def summary(tool: str, arguments: str) -> str:
 
 def rule_for(tool: str, arguments: str) -> str:
     """The narrowest rule that would allow this call from now on, as text; empty if none could (a command line that is not plain)."""
-    given = _given(arguments)
+    given = parsed(arguments)
     if given is None:
         return ""
     if tool == "bash":
@@ -239,7 +243,7 @@ def rule_for(tool: str, arguments: str) -> str:
 
 def covers(rule: str, tool: str, arguments: str) -> bool:
     """True if the rule certainly names the call."""
-    given = _given(arguments)
+    given = parsed(arguments)
     return given is not None and allows(parse(rule), tool, given)
 
 
@@ -254,7 +258,7 @@ def approval_digest(tool: str, arguments: str, *, cwd: str = "", policy: str = "
     `arguments` count as the JSON value they are, `policy` is a policy's digest, `bound` whatever else must not have changed
     (the worktree's tree, the run, its epoch).
     """
-    given = _given(arguments)
+    given = parsed(arguments)
     canonical = json.dumps(given, sort_keys=True, separators=(",", ":")) if given is not None else arguments
     whole = json.dumps([tool, canonical, cwd, policy, sorted((bound or {}).items())], separators=(",", ":"))
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

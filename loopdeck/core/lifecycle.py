@@ -3,8 +3,8 @@
                  RunStarted            ApprovalRequested, VerdictAsked, StateClashed
       queued ───────────────▶ running ───────────────────────────────────────────────▶ asking
         │                      │  ▲ ▲◀──────────────────────────────────────────────────┘ │
-        │            WaitStarted  │ └───────────── RunResumed ──────────── paused ◀─┐      │ ApprovalDecided, VerdictGiven,
-        │                      ▼  │ WaitEnded                                       │      │ StateSettled: back to running
+        │            WaitStarted  │ └───────────── RunResumed ──────────── paused ◀─┐      │ ApprovalDecided, ApprovalLapsed,
+        │                      ▼  │ WaitEnded                                       │      │ VerdictGiven, StateSettled: back to running
         │                    waiting ─────────────────── RunPaused ─────────────────┤      │
         │                         running ────────────── RunPaused ─────────────────┘      │
         └────────── StopAsked: from every status ─────────▶ stopping ── RunEnded ──▶ ended ┘
@@ -76,6 +76,7 @@ TABLE: dict[tuple[Status, type], Status] = {
     ("running", ev.VerdictAsked): "asking",
     ("running", ev.StateClashed): "asking",
     ("asking", ev.ApprovalDecided): "running",
+    ("asking", ev.ApprovalLapsed): "running",
     ("asking", ev.VerdictGiven): "running",
     ("asking", ev.StateSettled): "running",
     ("running", ev.RunPaused): "paused",

@@ -38,8 +38,22 @@ class Call(Struct):
     problem: Problem | None = None
 
 
+class Given(Struct, frozen=True):
+    """A rule that a person gave to a run at `at`, for `for_s` seconds (0: to its end); `clock` is the run's own at that moment."""
+
+    rule: str
+    by: str = ""
+    at: str = ""
+    for_s: float = 0.0
+    clock: float = 0.0
+
+
 class Approval(Struct):
-    """A tool call that waits, or waited, for a person."""
+    """A tool call that waits, or waited, for a person, in whose `epoch` it was asked.
+
+    The answer came `at` a time from `where`; `edited` are the parts that edited arguments bind it to. One that has lapsed is decided by
+    nobody.
+    """
 
     id: str
     call: str
@@ -58,6 +72,11 @@ class Approval(Struct):
     by: str = ""
     why: str = ""
     walls: Walls = ""
+    bound: tuple[tuple[str, str], ...] = ()
+    epoch: int = 0
+    at: str = ""
+    where: str = ""
+    edited: tuple[tuple[str, str], ...] = ()
 
 
 class Wait(Struct):
@@ -198,7 +217,7 @@ class Run(Struct):
     asking: str = ""
     asking_for: str = ""
     given: dict[str, tuple[bool, str, str]] = {}
-    rules: tuple[str, ...] = ()
+    rules: tuple[Given, ...] = ()
     wait: Wait | None = None
     state_settled: str = ""
     pause_wanted: str = ""

@@ -122,11 +122,13 @@ class Deck:
         """Put a command into the run's inbox; returns the id it has there, empty if `name` was taken already."""
         import msgspec
 
+        from loopdeck.deck.whereabouts import whereabouts
         from loopdeck.store import inbox
 
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         chosen = name or f"{stamp}-{type(command).__name__.lower()}-{os.urandom(3).hex()}"
-        return chosen if inbox.put(paths.inbox, chosen, msgspec.json.encode(command)) else ""
+        told = command if command.where else msgspec.structs.replace(command, where=whereabouts())
+        return chosen if inbox.put(paths.inbox, chosen, msgspec.json.encode(told)) else ""
 
     def wait_until(self, paths: RunPaths, holds: "Condition", patience_s: float | None = None) -> "RunView | None":
         """Look until `holds` is true of the run; None if it is not so within `patience_s` (None: for ever)."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from loopdeck.core import binding
 from loopdeck.core import events as ev
 from loopdeck.core.commands import Command, Resume
 from loopdeck.core.hand import answer
@@ -22,7 +23,13 @@ class Hand:
         self._state = state
 
     def take(self) -> None:
-        """Take up what is new. Cheap when nothing is."""
+        """Take up what is new, and see that no question stands for longer than it may. Cheap when nothing is."""
+        self._taken()
+        due = binding.due(self._record.run, self._record.now())
+        if due is not None:
+            self._record.happened(ev.ApprovalLapsed(due[0].id, due[1]), durable=True)
+
+    def _taken(self) -> None:
         run = self._record.run
         for name, payload in self._inbox.pending(run.commands):
             try:

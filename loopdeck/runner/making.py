@@ -109,6 +109,10 @@ class Making:
         use = self._use(call_id)
         if call.arguments:
             use = structs.replace(use, arguments=call.arguments)
+        again = self._desk.changed(call, use)
+        if again is not None:
+            self._desk.ask(self._use(call_id), again)
+            return
         self._record.traced(tr.ToolCalled(run.iteration, use.id, use.tool, use.arguments))
         begun = time.monotonic()
         try:

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from msgspec import structs
-
 from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
-from loopdeck.core import gate, prompt
+from loopdeck.core import binding, gate, prompt
 from loopdeck.core.conversation import Part
 from loopdeck.core.happening import Walls
 from loopdeck.core.loopfile.who import judge_of
@@ -107,22 +105,18 @@ class Site:
 
     def policy(self, tool: str = "") -> gate.Policy:
         """The gate's rules for `tool` as they hold now: those frozen, and those a person added to this run."""
-        gates = self.spec.gates
+        gates, run = self.spec.gates, self.record.run
+        given = binding.in_force(run.rules, self.record.now(), run.clock)
         return gate.Policy(
-            allow=(*gates.allow, *self.record.run.rules), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
+            allow=(*gates.allow, *given), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
             confined=self.door.confines and not self.connected.is_remote(tool), network=self.spec.sandbox.network is True,
-            level=self.spec.level,
+            level=self.spec.level, listed=bool(self.spec.sandbox.network),
         )  # fmt: skip
 
     @property
     def walls(self) -> Walls:
         """What holds the commands of this run."""
         return self.record.run.walls
-
-    def digest(self, tool: str, arguments: str) -> str:
-        """What binds an approval to this call: the tool, its arguments, where it runs, and the rules as they were frozen."""
-        frozen = structs.replace(self.policy(tool), allow=self.spec.gates.allow)
-        return gate.approval_digest(tool, arguments, cwd=str(self.workplace.path), policy=gate.policy_digest(frozen))
 
     def tool_context(self) -> ToolContext:
         """What a tool call may touch."""

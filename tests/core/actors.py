@@ -63,7 +63,10 @@ class People:
             approved = world.chance(0.6)
             edited = '{"command": "git push --dry-run"}' if approved and world.chance(0.2) else ""
             always = "bash(git push)" if approved and world.chance(0.2) else ""
-            return cmd.Decide(by="anna", approval=run.asking_for, approved=approved, why="because", arguments=edited, always=always)
+            return cmd.Decide(
+                by="anna", approval=run.asking_for, approved=approved, why="because", arguments=edited, always=always,
+                digest=run.approvals[run.asking_for].digest if not world.chance(0.05) else "another",
+            )  # fmt: skip
         assert run.asking == "verdict", f"nobody knows what {run.status} waits for"
         return cmd.Judge(by="anna", check=run.asking_for, passed=world.chance(world.weather.passes), why="seen")
 

@@ -38,6 +38,7 @@ SAMPLES: dict[type, ev.Event] = {
         ev.IterationFinished(1, 0.5, False, "t" * 64, (Signal("plateau", 2, "nudge", "flat"),)),
         ev.ApprovalRequested("a1", "t1", "bash", "git push", "{}", "/w", "bash", "high", "d1"),
         ev.ApprovalDecided("a1", True, "anna"),
+        ev.ApprovalLapsed("a1", "nobody answered"),
         ev.VerdictAsked("look"),
         ev.VerdictGiven("look", True, "anna"),
         ev.StateClashed("o" * 64, "t" * 64),

@@ -141,7 +141,9 @@ class World:
 
     def await_person(self, step: steps.AwaitPerson) -> None:
         self.hand(3)
-        if self.run.status in ("asking", "paused"):
+        if self.run.status == "asking" and self.run.asking == "approval" and self.chance(0.1):
+            self.happened(ev.ApprovalLapsed(self.run.asking_for, "nobody answered"))
+        elif self.run.status in ("asking", "paused"):
             self.command(self.people.answer())
 
     # Steps that are neither the maker's nor the checks'

@@ -278,7 +278,24 @@ def test_an_approval_stays_pending_through_crashes_until_it_is_answered():
     call, approval = story.run.calls[0], story.run.approvals["a1"]
     assert (call.status, call.arguments, call.why) == ("approved", '{"command":"true"}', "fine")
     assert (approval.decided, approval.approved, approval.by) == (True, True, "anna")
-    assert (story.run.rules, story.run.asking, story.run.pending_approvals) == (("bash(true)",), "", [])
+    assert [(one.rule, one.by, one.for_s) for one in story.run.rules] == [("bash(true)", "anna", 0.0)]
+    assert (story.run.asking, story.run.pending_approvals) == ("", [])
+
+
+def test_a_question_that_nobody_answers_is_over_and_its_call_is_weighed_anew():
+    story = Story().begun().iteration().reply("t1:bash").ask("t1").tell(ev.ApprovalLapsed("a1", "nobody answered"))
+    assert (story.run.status, story.run.pending_approvals, story.run.calls[0].status) == ("running", [], "asked")
+    story.ask("t1", "a2")
+    assert [one.id for one in story.run.pending_approvals] == ["a2"]
+
+
+def test_a_call_that_is_asked_for_again_after_it_was_granted_is_counted_once():
+    story = Story().begun().iteration().reply("t1:bash").ask("t1").tell(ev.ApprovalDecided("a1", True, "anna", arguments='{"a":1}'))
+    story.tell(ev.ToolCallGranted("t1", "bash", "approval a1", "a1")).ask("t1", "a2")
+    assert (story.run.tool_calls, story.run.spend.tool_calls, story.run.iterations[-1].spend.tool_calls) == (0, 0, 0)
+    assert (story.run.calls[0].status, story.run.calls[0].arguments) == ("waiting", "")
+    story.tell(ev.ApprovalDecided("a2", True, "anna")).tell(ev.ToolCallGranted("t1", "bash", "approval a2", "a2"))
+    assert (story.run.tool_calls, story.run.spend.tool_calls) == (1, 1)
 
 
 def test_a_denial_allows_nothing_from_now_on():

@@ -16,7 +16,7 @@ from tests.core.make import Story, check, loop, verdict
 BY = "anna"
 COMMANDS: list[cmd.Command] = [
     cmd.Pause(by=BY), cmd.Resume(by=BY), cmd.Hold(by=BY), cmd.Kill(by=BY, why="enough", now=True), cmd.Nudge(by=BY, text="try"),
-    cmd.Set(by=BY, key="max_iterations", value="9"), cmd.Decide(by=BY, approval="a1", approved=True),
+    cmd.Set(by=BY, key="max_iterations", value="9"), cmd.Decide(by=BY, approval="a1", approved=True, digest="d1"),
     cmd.Judge(by=BY, check="look", passed=True),
 ]  # fmt: skip
 
@@ -120,9 +120,19 @@ def test_an_approval_is_answered_once_and_by_its_name():
     story = posed("asking")
     (refused,) = answer(story.run, "c0", cmd.Decide(by=BY, approval="a9", approved=True), "s")
     assert refused == ev.CommandTaken("c0", "decide", BY, "there is no approval a9")
-    yes = cmd.Decide(by=BY, approval="a1", approved=True, why="fine", arguments="{}", always="bash(git)")
-    decided, _ = answer(story.run, "c1", yes, "s")
-    assert decided == ev.ApprovalDecided("a1", True, BY, "fine", "{}", "bash(git)", command="c1")
+    for digest in ("", "d0"):
+        (refused,) = answer(story.run, "c3", cmd.Decide(by=BY, approval="a1", approved=True, digest=digest), "s")
+        assert isinstance(refused, ev.CommandTaken)
+        assert "another question" in refused.refused
+    yes = cmd.Decide(
+        by=BY, at="2026-11-21T07:15:00Z", where="pts/1", approval="a1", approved=True, why="fine", arguments="{}", always="bash(git)",
+        digest="d1", for_s=60.0, bound=(("file a", "x"),),
+    )  # fmt: skip
+    decided, taken = answer(story.run, "c1", yes, "s")
+    assert decided == ev.ApprovalDecided(
+        "a1", True, BY, "fine", "{}", "bash(git)", "2026-11-21T07:15:00Z", "pts/1", 60.0, (("file a", "x"),), command="c1"
+    )
+    assert taken == ev.CommandTaken("c1", "decide", BY, where="pts/1")
     story.tell(decided)
     (late,) = answer(story.run, "c2", cmd.Decide(by="ben", approval="a1", approved=False), "s")
     assert isinstance(late, ev.CommandTaken)

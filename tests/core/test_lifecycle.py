@@ -42,8 +42,8 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
     "asking": (
         f"{TELLING} RunResumed ModelCallSettled {AGENT}",
         {
-            "ApprovalDecided": "running", "VerdictGiven": "running", "StateSettled": "running", "StopAsked": "stopping",
-            "RunEnded": "ended",
+            "ApprovalDecided": "running", "ApprovalLapsed": "running", "VerdictGiven": "running", "StateSettled": "running",
+            "StopAsked": "stopping", "RunEnded": "ended",
         },
     ),
     "waiting": (

@@ -349,7 +349,7 @@ def test_a_run_that_waits_for_a_person_does_nothing_meanwhile(seed):
     world = lived(seed, replace(STORMY, ask=0.5, commands=0.3))
     telling = (
         ev.RunnerStarted, ev.CommandTaken, ev.PauseAsked, ev.HoldSet, ev.Nudged, ev.SettingChanged, ev.StopAsked, ev.RunResumed,
-        ev.ApprovalDecided, ev.VerdictGiven, ev.StateSettled, ev.RunEnded,
+        ev.ApprovalDecided, ev.ApprovalLapsed, ev.VerdictGiven, ev.StateSettled, ev.RunEnded,
     )  # fmt: skip
     run = Run()
     for event, stamp in world.entries:

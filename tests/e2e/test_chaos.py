@@ -106,9 +106,10 @@ class Madman:
         for approval in view.run.pending_approvals:
             approved = self.chance.random() < 0.8
             always = "bash" if self.chance.random() < 0.2 else ""
-            self._send(paths, cmd.Decide(by=BY, approval=approval.id, approved=approved, why="so", always=always))
+            asked = approval.digest
+            self._send(paths, cmd.Decide(by=BY, approval=approval.id, approved=approved, why="so", always=always, digest=asked))
             if self.chance.random() < 0.3:
-                self._send(paths, cmd.Decide(by=BY, approval=approval.id, approved=not approved))
+                self._send(paths, cmd.Decide(by=BY, approval=approval.id, approved=not approved, digest=asked))
         if view.run.asking == "verdict":
             self._send(paths, cmd.Judge(by=BY, check=view.run.asking_for, passed=self.chance.random() < 0.7, why="so"))
         if view.run.asking == "state":

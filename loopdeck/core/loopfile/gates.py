@@ -128,7 +128,7 @@ def _try(table: Table, kind: Kind, text: str, examples: Sequence[tuple[int, obje
 
     rule = rules.parse(text)
     state = rule.when.sandbox[0] if rule.when.sandbox else "none"
-    walls = {"confined": state != "none", "network": state in {"listed", "open"}, "listed": state == "listed"}
+    walls = {"confined": state != "none", "network": state == "open", "listed": state == "listed"}
     policy = gate.Policy(**{kind: (text,)}, **walls)  # type: ignore[arg-type]  # one of the three lists
 
     def names(example: object) -> bool:

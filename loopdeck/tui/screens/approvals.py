@@ -123,13 +123,17 @@ class ApprovalsScreen(CallList):
         if one is None:
             return
         call, row = one.approval, one.row
-        question = f"Approve this call, and to the end of {row.loop} {row.run} all that this rule covers:"
-        check = partial(deciding.rule_complaint, call)
+        question = (
+            f"Approve this call, and to the end of {row.loop} {row.run} all that this rule covers"
+            " (with ` for 2h` behind it, for so long at most):"
+        )
+        check = partial(deciding.timed_complaint, call)
 
         def said(rule: str | None) -> None:
             if rule is None:
                 return
-            answer = deciding.Answer(approved=True, always=rule)
+            text, lasting = deciding.timed(rule)
+            answer = deciding.Answer(approved=True, always=text, lasting=lasting)
             if call.tier != "dangerous":
                 self._give((one,), answer)
                 return
