@@ -91,7 +91,8 @@ VERBS: dict[str, Verb] = {
     "approvals": Verb("approvals", "what waits for you", _words(_json)),
     "approve": Verb("approvals", "allow a call", _words(
         _ID, _option("--edit", default="", metavar="JSON", help="run it with these arguments instead"),
-        _option("--always", default="", metavar="RULE", help="and allow what this rule says for the rest of the run"), _json)),
+        _option("--always", default="", metavar="RULE", help="and allow what this rule says for the rest of the run"),
+        _option("--for", default="", dest="lasting", metavar="TIME", help="that rule holds so long at most, such as 2h"), _json)),
     "deny": Verb("approvals", "refuse a call; the reason reaches the maker", _words(
         _ID, _option("--why", required=True, metavar="TEXT", help="the reason, for the maker"), _json)),
     "pause": Verb("hand", "stop at the next step", _words(
