@@ -27,6 +27,8 @@ _QUIET = {
     "DISABLE_AUTOUPDATER": "1", "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1", "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS": "1",
     "CLAUDE_CODE_DISABLE_CRON": "1", "CLAUDE_CODE_DISABLE_WORKFLOWS": "1", "CLAUDE_CODE_DISABLE_TERMINAL_TITLE": "1",
 }  # fmt: skip
+_RETRIES = {"CLAUDE_CODE_MAX_RETRIES": "4"}
+"""Some seconds: a provider that is busy for longer is waited for where everybody can see it."""
 _HELD = {"CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR": "1", "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"}
 """So that a command is run where it is shown to be run, and is over when it says so."""
 _OTHER_WAYS = ("ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
@@ -67,7 +69,7 @@ def argv(task: Task) -> tuple[str, ...]:
 
 def environment(task: Task) -> Mapping[str, str]:
     """The environment of the process."""
-    env = {**task.env, **_QUIET, **_HELD}
+    env = {**task.env, **_QUIET, **_RETRIES, **_HELD}
     if not task.gateway:
         return env
     kept = {name: value for name, value in env.items() if name not in _OTHER_WAYS}

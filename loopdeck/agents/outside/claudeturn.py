@@ -7,7 +7,9 @@ Invariant: no call is let through unless the gate allowed exactly that one; what
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from loopdeck.agents.outside import claudeends as ends
 from loopdeck.agents.outside.claudebooks import Books
@@ -22,6 +24,10 @@ DECIDES_S = 2.0
 _HOOK = "before-a-call"
 _HOOK_S = 60
 _MOST_NOTES = 50
+_BOOKKEEPING = frozenset({"StructuredOutput", "TodoWrite"})
+"""Its own tools that touch nothing: an answer in a form, a list of what it means to do."""
+_LOOKS = {"Read": "file_path", "Grep": "path"}
+_NOT_MADE = "<tool_use_error>"
 _CHANGED = "loopdeck: the call is not the one that was shown before; make it again."
 
 
@@ -112,6 +118,8 @@ class ClaudeTurn:
         """The hook before a call."""
         name, id_ = text(given, "tool_name"), text(given, "tool_use_id")
         own = part(given, "tool_input")
+        if self._is_its_own(name, own):
+            return _hook("allow", "")
         shown, deciding = self._put(id_, name, own)
         await asyncio.wait((deciding,), timeout=DECIDES_S)
         if not deciding.done():
@@ -131,6 +139,8 @@ class ClaudeTurn:
         """A permission request: waits for as long as it takes."""
         name, id_ = text(request, "tool_name"), text(request, "tool_use_id")
         own = part(request, "input")
+        if self._is_its_own(name, own):
+            return {"behavior": "allow", "updatedInput": own}
         shown, deciding = self._put(id_, name, own)
         if self._tongue.shown(id_, name, own) != shown:
             return {"behavior": "deny", "message": _CHANGED}
@@ -152,6 +162,13 @@ class ClaudeTurn:
             shown = self._tongue.shown(id_, name, own)
             self._asked[id_] = shown, asyncio.ensure_future(self._host.ask(shown))
         return self._asked[id_]
+
+    def _is_its_own(self, name: str, own: Json) -> bool:
+        """True for a call that touches nothing, or looks at what it put into its own folder: results too long for its memory."""
+        if name in _BOOKKEEPING:
+            return True
+        place = text(own, _LOOKS[name]) if name in _LOOKS else ""
+        return bool(place) and place.startswith("/") and Path(os.path.realpath(place)).is_relative_to(os.path.realpath(self._task.home))
 
     def _as_edited(self, name: str, own: Json, edited: str) -> Json:
         """Its arguments with what a person edited; empty if nobody did. Raises Unfit."""
@@ -193,9 +210,13 @@ class ClaudeTurn:
                 continue
             id_ = text(block, "tool_use_id")
             name, own = self._made.pop(id_, ("", {}))
+            words = _words(block)
+            if id_ not in self._asked and words.startswith(_NOT_MADE):
+                self._note(f"claude's call of {name} made no sense to itself, and did not run: {words.removeprefix(_NOT_MADE)[:300]}")
+                continue
             if id_ not in self._asked and name:
                 self._host.met(self._tongue.shown(id_, name, own))
-            self._host.returned(id_, _words(block), is_error=block.get("is_error") is True)
+            self._host.returned(id_, words, is_error=block.get("is_error") is True)
 
     def _note(self, words: str) -> None:
         if words not in self._noted and len(self._noted) < _MOST_NOTES:

@@ -16,6 +16,10 @@ def make_outside(maker: Maker) -> OutsideAgent:
             from loopdeck.agents.outside.command import CommandAgent
 
             return CommandAgent()
+        case "claude":
+            from loopdeck.agents.outside.claude import ClaudeAgent
+
+            return ClaudeAgent()
         case "codex":
             from loopdeck.agents.outside.codex import CodexAgent
 
