@@ -1,0 +1,1 @@
+"""Real agent CLIs, installed by the suite itself, against the kit's model server."""
