@@ -4,6 +4,8 @@ import argparse
 import json
 
 from loopdeck.cli import here, out
+from loopdeck.core import asking
+from loopdeck.core.barriers import held
 from loopdeck.core.commands import Decide
 from loopdeck.core.durations import written
 from loopdeck.core.run import Approval
@@ -27,7 +29,8 @@ def run(options: argparse.Namespace) -> int:
     from loopdeck import deciding
 
     approved = options.verb == "approve"
-    more = {"arguments": options.edit, "always": options.always, "lasting": options.lasting} if approved else {"why": options.why}
+    edit = _answer(approval, options.answer) if approved and options.answer else options.edit if approved else ""
+    more = {"arguments": edit, "always": options.always, "lasting": options.lasting} if approved else {"why": options.why}
     command = deciding.decided(approval, deciding.Answer(approved=approved, **more), by=here.operator(), at=here.now())
     paths = deck.home.run_dir(one.run.loop, one.run.id)
     given = deciding.put(deck, paths, command)
@@ -51,6 +54,13 @@ def _answered(deck: Deck, paths: RunPaths, one: RunView, approval: Approval, com
     if not one.live:
         out.warn(f"its runner is gone; `loopdeck resume {one.run.id}` goes on with this answer")
     return 0
+
+
+def _answer(approval: Approval, text: str) -> str:
+    """The arguments of a question with its answer. Raises UsageError for a call that is no question."""
+    if approval.tool != asking.TOOL:
+        raise UsageError("this call is no question", where=approval.id, remedy="Approve it as it is, or give `--edit`.")
+    return asking.answered(approval.arguments, text)
 
 
 def _list(deck: Deck, as_json: bool) -> int:

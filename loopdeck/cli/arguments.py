@@ -91,6 +91,7 @@ VERBS: dict[str, Verb] = {
     "approvals": Verb("approvals", "what waits for you", _words(_json)),
     "approve": Verb("approvals", "allow a call", _words(
         _ID, _option("--edit", default="", metavar="JSON", help="run it with these arguments instead"),
+        _option("--answer", default="", metavar="TEXT", help="what to answer, where an agent has asked a question"),
         _option("--always", default="", metavar="RULE", help="and allow what this rule says for the rest of the run"),
         _option("--for", default="", dest="lasting", metavar="TIME", help="that rule holds so long at most, such as 2h"), _json)),
     "deny": Verb("approvals", "refuse a call; the reason reaches the maker", _words(

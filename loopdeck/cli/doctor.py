@@ -16,6 +16,7 @@ from loopdeck.core import barriers
 from loopdeck.core.plural import some
 from loopdeck.core.redact import secrets_of
 from loopdeck.core.spec import Sandbox
+from loopdeck.deck import servers
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git import program
@@ -27,6 +28,7 @@ from loopdeck.store.machine import default_limit
 _GIT_NEEDED = (2, 31)
 _NO_GIT = 14
 _OTHERS = ("claude", "codex", "opencode", "gemini", "qwen")
+_FOUND = {True: "", False: "; {} is not on the PATH", None: ""}
 _CONFINED = (
     "commands of makers, checks and setup run in a sandbox: no network, no home, nothing written outside their worktree",
     "so `bash` needs no approval, unless a rule or the loop's `[sandbox]` says otherwise",
@@ -122,6 +124,12 @@ def _deck() -> dict[str, Any] | None:
         "max_runs": limit or default_limit(),
         "max_runs_from": "deck.toml" if limit else "cores and memory",
         "loops": list(readings),
+        "connectors": [
+            {"loop": each.loop, "name": each.name, "where": each.where, "program": each.program or None, "found": each.found}
+            for one in readings.values()
+            if one.spec is not None
+            for each in servers.named(deck.root, one.spec)
+        ],
         "env": {name: list(one.spec.sandbox.env) for name, one in readings.items() if one.spec is not None and one.spec.sandbox.env},
         "network": {name: words for name, one in readings.items() if one.spec is not None and (words := _reach(one.spec.sandbox))},
         "problems": [entry(one) for one in problems],
@@ -178,6 +186,8 @@ def _say(found: dict[str, Any]) -> None:
         _line("commands see", f"in {loop} also {', '.join(let_through)}")
     for loop, reach in deck["network"].items():
         _line("commands reach", f"in {loop} {reach}")
+    for one in deck["connectors"]:
+        _line("connector", f"{one['name']} of {one['loop']}: {one['where']}{_FOUND[one['found']].format(one['program'])}")
     count = len(deck["problems"])
     _line("loops", f"{', '.join(deck['loops']) or 'none yet: `loopdeck new NAME`'}" + (f"; {some(count, 'problem')}" if count else ""))
     for one in deck["problems"]:

@@ -6,8 +6,10 @@ from loopdeck import unpriced
 from loopdeck.agents import prices
 from loopdeck.cli import here, out
 from loopdeck.core.estimate import Estimate, told
-from loopdeck.core.spec import Problem
+from loopdeck.core.spec import LoopSpec, Problem
 from loopdeck.core.usage import dollars
+from loopdeck.deck import servers
+from loopdeck.deck.decks import Deck
 from loopdeck.deck.estimating import estimated
 from loopdeck.errors import UsageError
 from loopdeck.store import specs
@@ -21,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("there are no loops here", where=str(deck.root), remedy="Make one with `loopdeck new NAME`.")
     settings = specs.load_deck(deck.root)
     readings = {name: specs.load_loop(deck.root, name, deck=settings) for name in names}
-    problems = {name: (*one.problems, *(unpriced.problems(deck, one.spec) if one.spec else ())) for name, one in readings.items()}
+    problems = {name: (*one.problems, *(_beyond(deck, one.spec) if one.spec else ())) for name, one in readings.items()}
     grave = any(not one.warning for found in problems.values() for one in found)
     if options.json:
         estimates = {name: estimated(deck, one.spec, prices.ordinary) for name, one in readings.items() if one.spec is not None}
@@ -41,6 +43,11 @@ def run(options: argparse.Namespace) -> int:
     if options.name and spec is not None and not grave:
         out.say("\n".join(told(estimated(deck, spec, prices.ordinary))))
     return 2 if grave else 0
+
+
+def _beyond(deck: Deck, spec: LoopSpec) -> list[Problem]:
+    """What the loop file alone does not tell: prices, programs."""
+    return [*unpriced.problems(deck, spec), *servers.warnings(deck.root, spec)]
 
 
 def entry(one: Problem) -> dict[str, object]:

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from loopdeck.core import gatedpaths, globs, hazards
+from loopdeck.core import asking, gatedpaths, globs, hazards
 from loopdeck.core.gatematch import allows, might_match
 from loopdeck.core.happening import Tier
 from loopdeck.core.rules import Rule, Walled, parse
@@ -26,6 +26,8 @@ from loopdeck.core.spec import TOOL_NAMES, Level
 REPORT = ".loop/REPORT.md"
 """The one file a maker of level `report` may write, besides its state."""
 _SKILLS = (".loop/skills/**",)
+_OURS = "loopdeck."
+"""What tools of our own MCP server begin with: they reach the loop's state, its books and its operator, and nothing else."""
 READING = frozenset({"read_file", "glob", "grep", "skill"})
 WRITING = frozenset({"write_file", "edit_file"})
 _TIERS: tuple[Tier, ...] = ("low", "medium", "high", "dangerous")
@@ -92,6 +94,8 @@ def judge(policy: Policy, tool: str, arguments: str, doubt: Doubt = by_name) -> 
     closed = _closed(policy, tool, given)
     if closed:
         return Ruling("deny", closed[0], risk, closed[1])
+    if tool == asking.TOOL:
+        return Ruling("ask", "question", risk, "the agent has a question; `loopdeck approve ID --answer TEXT` answers it")
     for rule in _in_force(policy.ask, policy):
         if might_match(rule, tool, given):
             return Ruling("ask", rule.text, risk, f"the rule {rule.text} asks")
@@ -130,7 +134,7 @@ def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier, do
     fitting = next((text for text, doubtful in doubts if not doubtful), "")
     if fitting:
         return Ruling("allow", fitting, risk, f"the rule {fitting} allows it")
-    if tool in TOOL_NAMES and tool != "bash":
+    if (tool in TOOL_NAMES and tool != "bash") or tool.startswith(_OURS):
         return Ruling("allow", "default", risk, "it stays in the worktree")
     if policy.confined and not policy.network and policy.level != "report":
         return Ruling("allow", "default", risk, "it can't leave the sandbox")
@@ -174,7 +178,7 @@ def tier(tool: str, arguments: str) -> Tier:
     given = parsed(arguments)
     if given is None:
         return "high"
-    if tool in READING or tool == "update_state":
+    if tool in READING or tool in {"update_state", asking.TOOL} or tool.startswith(_OURS):
         return "low"
     if tool in WRITING:
         path = gatedpaths.normal(str(given.get("path", "")))
@@ -215,6 +219,8 @@ def summary(tool: str, arguments: str) -> str:
     given = parsed(arguments)
     if given is None:
         return arguments
+    if tool == asking.TOOL:
+        return str(given.get("question", ""))
     for key in ("command", "path", "pattern", "name"):
         if tool in TOOL_NAMES and isinstance(given.get(key), str):
             return str(given[key])

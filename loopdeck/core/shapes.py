@@ -8,7 +8,7 @@ import re
 import warnings
 from datetime import datetime
 
-from loopdeck.core import hosts, rules
+from loopdeck.core import asking, hosts, rules
 from loopdeck.core.spec import TOOL_NAMES
 from loopdeck.core.tables import Complaint, listed, nearest
 
@@ -158,7 +158,7 @@ def rule(written: str) -> Complaint | None:
     if found is None:
         return f"is not a rule: {_cut(written)}", "Write a tool's name, or `tool(pattern)`: `bash(git push)`."
     tool, inner = found[1], found[2]
-    if tool not in TOOL_NAMES and not _CONNECTED.fullmatch(tool):
+    if tool not in (*TOOL_NAMES, asking.TOOL) and not _CONNECTED.fullmatch(tool):
         remedy = nearest(tool, TOOL_NAMES) or f"Tools are {listed(TOOL_NAMES)}, and `server.tool` for a connector's."
         return f"names no tool: {_cut(tool)}", remedy
     if inner is None:
