@@ -62,6 +62,11 @@ def deck_template() -> str:
     return (PACKAGE / "templates" / "deck.toml").read_text(encoding="utf-8")
 
 
+def play_template(loop: str) -> str:
+    """The text of an example of what a scripted maker plays, for a loop of that name."""
+    return _filled(PACKAGE / "templates" / "play.toml", {"loop": loop})
+
+
 def _shipped(what: str, package: Path) -> Path:
     """`what` of the wheel, else of the checkout around the package. Raises WorkspaceError if there is neither."""
     for folder in (package / "_shipped" / what, package.parent / what):

@@ -5,9 +5,9 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from loopdeck.errors import LoopdeckError
+from loopdeck.errors import LoopdeckError, UsageError
 
 INTERRUPTED = 130
 
@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if words[0] not in VERBS and (_is_place(words[0]) or os.sep in words[0]):
             return _room(words)
+        if words[0] not in VERBS and not words[0].startswith("-"):
+            raise _no_verb(words[0], VERBS)
         options = parser(*words[:1]).parse_args(words)
         module = importlib.import_module(f"loopdeck.cli.{VERBS[options.verb].module}")
         code = int(module.run(options))
@@ -72,6 +74,17 @@ def _room(words: Sequence[str]) -> int:
     from loopdeck.cli import room
 
     return room.run(words)
+
+
+def _no_verb(word: str, verbs: Iterable[str]) -> UsageError:
+    """What is said of a word that is no verb and no folder: the nearest verb."""
+    import difflib
+
+    from loopdeck.core.text import clean_line
+
+    near = difflib.get_close_matches(word, verbs, 1, 0.5)
+    hint = f"Did you mean `loopdeck {near[0]}`? " if near else ""
+    return UsageError(f"there is no verb {clean_line(word, 60)!r}", remedy=f"{hint}`loopdeck --help` lists them all.")
 
 
 def _is_place(word: str) -> bool:

@@ -51,6 +51,13 @@ def _template(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--template", default="minimal", metavar="T", help=words)
 
 
+def _agent(parser: argparse.ArgumentParser) -> None:
+    from loopdeck.deck.newloop import AGENTS
+
+    words = f"the maker: {', '.join(AGENTS)} (the template's, if not given); scripted asks no model, it plays an example to edit"
+    parser.add_argument("--agent", default="", choices=AGENTS, metavar="A", help=words)
+
+
 def _setting(parser: argparse.ArgumentParser) -> None:
     from loopdeck.core.hand import KEYS
 
@@ -75,7 +82,7 @@ VERBS: dict[str, Verb] = {
         _option("--headless", action="store_true", help="run them to the end and print the table"),
         _option("--dir", default="", metavar="PATH", help="where to copy it (a new temporary folder if not given)"), _json)),
     "init": Verb("setup", "make a deck in this repository", _words(_json)),
-    "new": Verb("setup", "make a loop", _words(_NAME, _template, _json)),
+    "new": Verb("setup", "make a loop", _words(_NAME, _template, _agent, _json)),
     "check": Verb("lint", "lint loop files", _words(
         _option("name", nargs="?", default="", metavar="NAME", help="a loop's name (all loops if not given)"), _json)),
     "doctor": Verb("doctor", "say what this machine offers: agents, keys, sandbox, git", _words(_json)),

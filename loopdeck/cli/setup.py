@@ -12,7 +12,9 @@ from loopdeck.core.plural import some
 from loopdeck.core.spec import CheckSpec, LoopSpec
 from loopdeck.core.usage import dollars
 from loopdeck.deck.decks import Deck
-from loopdeck.deck.making import make, write_new
+from loopdeck.deck.making import REHEARSAL, fitted, make, write_new
+from loopdeck.deck.newloop import MODELS
+from loopdeck.deck.surroundings import surroundings
 from loopdeck.store.deckfiles import DECK, LOOP_FILE, LOOPS
 
 
@@ -39,7 +41,9 @@ def _init(deck: Deck, options: argparse.Namespace) -> int:
 def _new(deck: Deck, options: argparse.Namespace) -> int:
     name: str = options.name
     shown = f"{LOOPS}/{name}"
+    agent = options.agent
     files = shipped.template(options.template, {"loop": name})
+    files = fitted(files, name, surroundings(deck.root).tests, agent, MODELS.get(agent, ""))
     made = make(deck, name, files)
     reading = made.reading
     grave = any(not one.warning for one in reading.problems)
@@ -51,6 +55,8 @@ def _new(deck: Deck, options: argparse.Namespace) -> int:
         out.say(f"made {file}")
     for problem in reading.problems:
         out.say(str(problem))
+    if REHEARSAL in files:
+        out.say(f"\nThe scripted agent asks no model: it plays {shown}/{REHEARSAL}, an example to edit. What is around it is real.")
     if reading.spec is not None:
         _say_steps(reading.spec, shown, files[LOOP_FILE])
     return 2 if grave else 0

@@ -26,7 +26,8 @@ class Differences(Struct, frozen=True, eq=False):
     """What lies between two iterations.
 
     `state` is a unified diff of STATE.md as maker and operator wrote it (the checks' block only repeats the verdicts), `patch` the
-    lines of the commits' diff, `cut` says that it goes on. `missing` says what could not be looked up, and why.
+    lines of the commits' diff, `cut` says that it goes on. `block` says that the checks' block of the state is another one, `missing`
+    what could not be looked up, and why.
     """
 
     state: tuple[str, ...]
@@ -34,6 +35,7 @@ class Differences(Struct, frozen=True, eq=False):
     patch: tuple[str, ...]
     cut: bool = False
     missing: tuple[str, ...] = ()
+    block: bool = False
 
 
 def differences(deck: Deck, paths: RunPaths, history: History, before: int, after: int) -> Differences:
@@ -43,16 +45,20 @@ def differences(deck: Deck, paths: RunPaths, history: History, before: int, afte
     texts = [_state(deck, paths, one, history, missing) for one in (old, now)]
     was, is_ = (None if text is None else memory.without_block(text) for text in texts)
     state = lines_between(was, is_) if was is not None and is_ is not None else ()
+    blocks = [memory.block_of(text) for text in texts if text is not None]
+    block = len(set(blocks)) > 1
     base = history.run.base
     first, second = (old.iteration.commit or base) if old else base, now.iteration.commit if now else ""
     if not first or not second:
-        return Differences(state, (), (), missing=(*missing, "the later iteration has no commit yet"))
+        return Differences(state, (), (), missing=(*missing, "the later iteration has no commit yet"), block=block)
     try:
         changes = diffs.changed(deck.repo, first, second)
         patch = diffs.patch(deck.repo, first, second, limit_bytes=MOST_BYTES)
     except WorkspaceError as error:
-        return Differences(state, (), (), missing=(*missing, f"git can't compare {first[:12]} and {second[:12]}: {error.what}"))
-    return Differences(state, changes, tuple(patch.text.splitlines()), patch.cut, tuple(missing))
+        return Differences(
+            state, (), (), missing=(*missing, f"git can't compare {first[:12]} and {second[:12]}: {error.what}"), block=block
+        )
+    return Differences(state, changes, tuple(patch.text.splitlines()), patch.cut, tuple(missing), block)
 
 
 def _state(deck: Deck, paths: RunPaths, one: Pass | None, history: History, missing: list[str]) -> str | None:

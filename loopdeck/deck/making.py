@@ -3,6 +3,7 @@
 Invariant: nothing that is there is ever written to, and what a form would write is linted by the same reader before it is written.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -21,10 +22,8 @@ from loopdeck.store import specs
 from loopdeck.store.deckfiles import FOLDER, LOOP_FILE, LOOPS, loop_dir
 
 REHEARSAL = "play.toml"
-_REHEARSED = """# What the scripted agent plays: nothing is asked of a model, everything around it is real.
-[[turn]]
-text = "Nothing to do in a rehearsal."
-"""
+PYTEST = "pytest -q"
+"""How the templates have tests run."""
 _DULL = frozenset(
     ["a", "an", "the", "all", "every", "each", "is", "are", "and", "or", "in", "of", "to", "that", "be", "so", "with", "no", "it",
      "make", "sure", "until", "please", "stop", "at", "most", "after", "on", "by", "not", "don", "t", "for"]
@@ -56,9 +55,27 @@ def make(deck: Deck, name: str, files: Mapping[str, str]) -> Made:
 
 
 def files_of(answers: Answers) -> dict[str, str]:
-    """The files of the loop that `answers` describe; a scripted one gets a script to rehearse with."""
+    """The files of the loop that `answers` describe; a scripted one gets an example of a script to rehearse with."""
     files = {LOOP_FILE: loop_text(answers)}
-    return files | {answers.script: _REHEARSED} if answers.agent == "scripted" and answers.script else files
+    return files | {answers.script: shipped.play_template(answers.name)} if answers.agent == "scripted" and answers.script else files
+
+
+def fitted(files: Mapping[str, str], name: str, tests: str, agent: str, model: str) -> dict[str, str]:
+    """A template's `files` made to fit: its tests run by the command `tests`, if the repository shows one, its maker another.
+
+    The scripted agent gets an example of what it plays.
+    """
+    text = files[LOOP_FILE]
+    if tests and tests != PYTEST:
+        text = text.replace(f'run = "{PYTEST}"', f"run = {json.dumps(tests)}")
+        text = text.replace('allow = ["bash(pytest *)"', f'allow = [{json.dumps(f"bash({tests})")}, "bash(pytest *)"')
+    if not agent:
+        return {**files, LOOP_FILE: text}
+    old = f'agent = "{shipped.DEFAULTS["agent"]}"\nmodel = "{shipped.DEFAULTS["model"]}"'
+    if agent == "scripted":
+        played = {REHEARSAL: shipped.play_template(name)}
+        return {**files, LOOP_FILE: text.replace(old, f'agent = "scripted"\nscript = "{REHEARSAL}"', 1), **played}
+    return {**files, LOOP_FILE: text.replace(old, f'agent = "{agent}"\nmodel = {json.dumps(model)}', 1)}
 
 
 def linted(deck: Deck, answers: Answers) -> Reading:

@@ -73,6 +73,9 @@ def _understood(draft: Draft, wish: Wish, facts: Facts) -> tuple[Section, ...]:
         sections.append(Section("missing", (Fact("done", UNDONE, "bad"),), "bad"))
     shown = tuple(Fact(name, getattr(facts, name)) for name in _SHOWS if getattr(facts, name))
     nothing = (Fact("", "no command for tests, lint or build that could be recognised; say one in backticks", "dim"),)
+    if draft.agent == "scripted":
+        plays = "asks no model: it plays play.toml, a small example written beside loop.toml, for you to edit; all around it is real"
+        sections.append(Section("maker", (Fact("scripted", plays),)))
     return (*sections, Section("this repository shows", shown or nothing))
 
 

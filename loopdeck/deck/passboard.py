@@ -188,9 +188,14 @@ def number(value: float | None, of: Figure) -> str:
             return count(value)
 
 
+def _same(found: Differences) -> str:
+    """That nobody changed the state, though the checks may have."""
+    return " what maker and operator wrote: the same; only the checks' block differs" if found.block else " (the same)"
+
+
 def lines_of(found: Differences) -> tuple[str, ...]:
     """State and diff as lines, each under a heading of its own; what is missing above them. `found.state` has no verdicts in it."""
     lines = [f"@@ {words} @@" for words in found.missing]
     changed = ", ".join(f"{one.path} +{one.added} -{one.removed}" for one in found.changes) or "nothing"
-    lines += ["@@ STATE.md @@", *(found.state or (" (the same)",)), "", f"@@ files: {changed} @@", *found.patch]
+    lines += ["@@ STATE.md @@", *(found.state or (_same(found),)), "", f"@@ files: {changed} @@", *found.patch]
     return (*lines, "@@ cut here: `loopdeck diff` has it all @@") if found.cut else tuple(lines)

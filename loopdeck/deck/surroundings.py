@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from loopdeck.core.intent.facts import Facts, Purpose
 
@@ -29,6 +29,10 @@ _TARGETS: dict[Purpose, tuple[str, ...]] = {
 }
 _TARGET = re.compile(r"^([A-Za-z0-9_-]+)\s*:(?!=)", re.MULTILINE)
 _PURPOSES: tuple[Purpose, ...] = ("tests", "lint", "types", "format", "build")
+
+_LOOKED_AT = 20
+_FOR_PYTEST = re.compile(r"^(?:async )?def test_|^\s*(?:import|from) pytest\b", re.MULTILINE)
+"""What unittest would not run."""
 
 Commands = dict[Purpose, str]
 
@@ -58,13 +62,12 @@ def _python(root: Path, folders: tuple[str, ...], files: tuple[str, ...]) -> Com
     tools = _table(_table(_toml(root / "pyproject.toml")).get("tool"))
     found: Commands = {}
     tests = next((name for name in ("tests", "test") if name in folders), "")
-    written = (
-        any((root / tests).glob("test_*.py")) if tests else any(name.startswith("test_") and name.endswith(".py") for name in files)
-    )
-    if "pytest" in tools or "pytest.ini" in files or re.search(r"\bpytest\b", text) or (written and not text):
+    style = _style(root, tests)
+    wanted = "pytest" in tools or "pytest.ini" in files or re.search(r"\bpytest\b", text)
+    if wanted or style == "pytest" or (style == "neither" and not text):
         found["tests"] = "pytest -q"
-    elif written:
-        found["tests"] = f"python3 -m unittest discover -s {tests}" if tests else "python3 -m unittest"
+    elif style:
+        found["tests"] = _unittest(root, tests)
     if "ruff" in tools or "ruff.toml" in files or ".ruff.toml" in files or re.search(r"\bruff\b", text):
         found["lint"] = "ruff check ."
         if "format" in _table(tools.get("ruff")):
@@ -79,6 +82,22 @@ def _python(root: Path, folders: tuple[str, ...], files: tuple[str, ...]) -> Com
     elif "pyright" in tools or "pyrightconfig.json" in files:
         found["types"] = "pyright"
     return found
+
+
+def _style(root: Path, tests: str) -> Literal["pytest", "unittest", "neither", ""]:
+    """How the tests there are written, by the first of them; empty if there are none."""
+    found = sorted((root / tests).rglob("test_*.py") if tests else root.glob("test_*.py"))[:_LOOKED_AT]
+    texts = [_text(file) for file in found]
+    if any(_FOR_PYTEST.search(text) for text in texts):
+        return "pytest"
+    return "unittest" if any("unittest" in text for text in texts) else "neither" if texts else ""
+
+
+def _unittest(root: Path, tests: str) -> str:
+    if not tests:
+        return "python3 -m unittest"
+    top = " -t ." if (root / tests / "__init__.py").is_file() else ""
+    return f"python3 -m unittest discover -s {tests}{top}"
 
 
 def _node(root: Path, files: tuple[str, ...]) -> Commands:

@@ -104,3 +104,12 @@ def test_a_folder_that_has_gone_is_said(door, tmp_path):
     done = subprocess.run(["/bin/sh", "-c", line], cwd=gone, env=door.env, capture_output=True, check=False)
     assert done.returncode == 2, done
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("statsu", "status"), ("stop", "set"), ("aprove", "approve"), ("lst", "")])
+def test_a_word_that_is_no_verb_has_the_nearest_one_named(capsys, typed, meant):
+    assert main([typed]) == 2
+    said = capsys.readouterr().err
+    assert f"there is no verb '{typed}'" in said
+    assert (f"Did you mean `loopdeck {meant}`?" in said) is bool(meant)
+    assert "loopdeck --help" in said

@@ -132,3 +132,32 @@ def test_check_says_file_line_and_remedy(front, inside):
     assert "maker" in one["remedy"]
     assert inside(door, "check", "good").code == 0
     assert inside(door, "check", "goood").code == 2
+
+
+@pytest.mark.parametrize("template", ["minimal", "fix-tests"])
+def test_new_takes_the_command_that_runs_the_tests_that_are_there(front, inside, template):
+    door = front({"test_a.py": "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        pass\n"})
+    inside(door, "new", "mine", "--template", template)
+    spec = tomllib.loads((door.repo / ".loopdeck/loops/mine/loop.toml").read_text(encoding="utf-8"))
+    assert spec["check"][0]["run"] == "python3 -m unittest"
+    assert "bash(python3 -m unittest)" in spec.get("gates", {}).get("allow", ["bash(python3 -m unittest)"])
+    assert inside(door, "check", "mine").code == 0
+
+
+def test_a_new_scripted_loop_plays_an_example_that_can_be_edited(front, inside):
+    door = front({"test_a.py": "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.fail()\n"})
+    said = inside(door, "new", "mine", "--agent", "scripted")
+    assert said.code == 0
+    assert "asks no model: it plays .loopdeck/loops/mine/play.toml" in said.out
+    assert inside(door, "check", "mine").out.count("error") == 0
+    assert door.run("start", "mine", "--wait").code == 12
+    entry = door.entry("mine")
+    assert (entry["reason"], entry["iteration"] > 1, entry["usage"]["cost_usd"] > 0) == ("no_progress", True, True)
+    assert "Replace this play by a real agent" in inside(door, "state", "mine").out
+
+
+def test_another_maker_brings_its_model(front, inside):
+    door = front({})
+    inside(door, "new", "mine", "--agent", "openai")
+    spec = tomllib.loads((door.repo / ".loopdeck/loops/mine/loop.toml").read_text(encoding="utf-8"))
+    assert (spec["maker"]["agent"], bool(spec["maker"]["model"])) == ("openai", True)

@@ -234,4 +234,5 @@ def test_state_and_diff_as_lines():
         "@@ the state is gone @@", "@@ STATE.md @@", "-a", "+b", "", "@@ files: a.txt +1 -2 @@", "diff --git a b", "+x",
         "@@ cut here: `loopdeck diff` has it all @@",
     )  # fmt: skip
+    assert "only the checks' block differs" in lines_of(Differences((), (), (), block=True))[1]
     assert lines_of(Differences((), (), ())) == ("@@ STATE.md @@", " (the same)", "", "@@ files: nothing @@")

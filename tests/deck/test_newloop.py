@@ -124,7 +124,8 @@ def test_a_rehearsal_brings_its_script(tmp_path):
     seen = judged(deck, draft, prices.ordinary, unpriced.problems)
     assert seen.ready
     assert seen.estimate is not None
-    assert seen.estimate.cost == (0, 0, 0)
+    assert seen.estimate.cost is not None
+    assert seen.estimate.cost[0] > 0
     assert [name.rpartition("/")[2] for name in write(deck, draft).files] == ["loop.toml", "play.toml"]
 
 

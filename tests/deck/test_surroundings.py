@@ -1,6 +1,8 @@
 """What repositories of several kinds show of the commands that grade them."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +13,7 @@ from loopdeck.shipped import sample_project
 PYTEST = "[tool.pytest.ini_options]\n"
 TOOLS = PYTEST + "[tool.ruff.format]\n[tool.mypy]\nfiles = ['x']\n"
 UNTESTED = json.dumps({"scripts": {"test": 'echo "Error: no test specified" && exit 1'}})
+UNITTEST = "import unittest\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertTrue(1)\n"
 PACKAGE = json.dumps({"scripts": {"test": "jest", "lint": "eslint .", "build": "vite build", "typecheck": "tsc"}})
 
 
@@ -22,6 +25,12 @@ PACKAGE = json.dumps({"scripts": {"test": "jest", "lint": "eslint .", "build": "
         ({"pyproject.toml": "[project]\ndependencies = ['pytest>=8', 'ruff']\n"}, ("pytest -q", "ruff check .", "", "", "")),
         ({"tests/test_a.py": ""}, ("pytest -q", "", "", "", "")),
         ({"pyproject.toml": "[project]\n", "tests/test_a.py": ""}, ("python3 -m unittest discover -s tests", "", "", "", "")),
+        ({"pyproject.toml": "[project]\n", "tests/test_a.py": "def test_a(): ..."}, ("pytest -q", "", "", "", "")),
+        ({"tests/deep/test_a.py": "import pytest"}, ("pytest -q", "", "", "", "")),
+        ({"test_a.py": UNITTEST}, ("python3 -m unittest", "", "", "", "")),
+        ({"tests/test_a.py": UNITTEST}, ("python3 -m unittest discover -s tests", "", "", "", "")),
+        ({"test/__init__.py": "", "test/test_a.py": UNITTEST}, ("python3 -m unittest discover -s test -t .", "", "", "", "")),
+        ({"tests/test_a.py": UNITTEST, "requirements-dev.txt": "pytest\n"}, ("pytest -q", "", "", "", "")),
         ({".flake8": "", "pytest.ini": "", "mypy.ini": ""}, ("pytest -q", "flake8", "mypy .", "", "")),
         ({"package.json": PACKAGE}, ("npm test", "npm run lint", "npm run typecheck", "", "npm run build")),
         ({"package.json": PACKAGE, "pnpm-lock.yaml": ""}, ("pnpm test", "pnpm run lint", "pnpm run typecheck", "", "pnpm run build")),
@@ -57,3 +66,15 @@ def test_the_sample_project_is_understood():
     shown = surroundings(sample_project())
     assert shown.folders
     assert all(not name.startswith(".git/") for name in shown.folders)
+
+
+@pytest.mark.parametrize(
+    "files", [{"test_a.py": UNITTEST}, {"tests/test_a.py": UNITTEST}, {"test/__init__.py": "", "test/test_a.py": UNITTEST}]
+)
+def test_the_command_for_unittest_runs_the_tests(tmp_path, files):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    command = surroundings(tmp_path).tests.split()
+    done = subprocess.run([sys.executable, *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Ran 1 test" in done.stderr
