@@ -56,6 +56,10 @@ class WorktreeLost(WorkspaceError, Mendable):
     """A worktree is not where or what it was: deleted, moved, replaced, tampered with, or held by another git."""
 
 
+class DayBudgetSpent(Mendable):
+    """The deck may spend no more today."""
+
+
 class ConnectorLost(Mendable):
     """An MCP server that a loop names can't be had, so that its maker would lack tools it was promised."""
 

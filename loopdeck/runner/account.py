@@ -15,6 +15,7 @@ from loopdeck.core.conversation import ModelFailed, ModelReply
 from loopdeck.core.findings import Problem
 from loopdeck.core.happening import CallAsked, Role
 from loopdeck.core.usage import Usage
+from loopdeck.runner.day import Day
 from loopdeck.runner.record import Record
 
 
@@ -30,16 +31,22 @@ class Called:
 class Account:
     """Writes the calls of one run into its record."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, day: Day) -> None:
         self._record = record
+        self._day = day
+
+    async def room(self, allowed: Room) -> None:
+        """Return once the deck has room for it today. Raises DayBudgetSpent."""
+        await self._day.room(allowed.cost)
 
     def no_room(self, role: Role, lacking: NoRoom) -> None:
         """Note that a call did not fit."""
         self._record.happened(ev.LimitReached(lacking.limit, role, lacking.left, lacking.needs))
 
     def reserve(self, role: Role, model: str, input_bound: int, allowed: Room) -> Called:
-        """Set the worst case of a call aside, durably."""
+        """Set the worst case of a call aside, durably. Raises DayBudgetSpent, StoreError."""
         run = self._record.run
+        self._day.take(allowed.cost)
         call = f"m{run.spend.model_calls + len(run.reserved) + 1}"
         self._record.happened(ev.ModelCallReserved(call, role, model, input_bound, allowed.output_cap, allowed.cost), durable=True)
         return Called(call, role, model)
@@ -89,5 +96,6 @@ class Account:
     def _settled(self, settled: ev.ModelCallSettled, *, durable: bool) -> None:
         before = share_spent(self._record.run)
         self._record.happened(settled, durable=durable)
+        self._day.settled()
         if before < SOFT <= (now := share_spent(self._record.run)):
             self._record.happened(ev.NoticeRaised(f"{now:.0%} of the budget of this run is spent"))

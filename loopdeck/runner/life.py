@@ -44,7 +44,7 @@ class Life:
         self._record: Record = site.record
         self._hand = hand
         self._places = places
-        self._meter = Meter(site.record)
+        self._meter = Meter(site.record, site.day)
         self._made: Making | None = None
         self._outside: OutsideMaking | None = None
         self._graded: Grading | None = None

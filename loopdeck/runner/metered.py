@@ -21,6 +21,7 @@ from loopdeck.core.happening import Role
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import FREE, Rates, Usage
 from loopdeck.runner.account import Account
+from loopdeck.runner.day import Day
 from loopdeck.runner.record import Record
 
 
@@ -59,14 +60,15 @@ class Line:
 class Meter:
     """Makes metered calls and writes them into the record."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, day: Day) -> None:
         self._record = record
-        self._account = Account(record)
+        self._account = Account(record, day)
 
     async def call(self, line: Line, request: ModelRequest, parts: tuple[Part, ...]) -> ModelReply:
-        """One call, once. Raises BudgetSpent (nothing was sent) or ModelFailed (settled)."""
+        """One call, once. Raises BudgetSpent or DayBudgetSpent (nothing was sent), or ModelFailed (settled)."""
         record = self._record
         bound, allowed = await self._room(line, request)
+        await self._account.room(allowed)
         request = structs.replace(request, max_output=allowed.output_cap)
         called = self._account.reserve(line.role, request.model, bound, allowed)
         notes = tuple(tr.PartNote(one.name, len(one.text.encode()), record.keep(one.text), one.source, one.stable) for one in parts)

@@ -30,7 +30,7 @@ class Metering:
         self._kind = kind
         self._gateway: Gateway | None = None
         self._metered = metered
-        self._account = Account(record)
+        self._account = Account(record, site.day)
         self._seen: set[str] = set()
         self._said = Usage()
         self._before = record.run.spend.usage
@@ -39,7 +39,7 @@ class Metering:
         if not self._metered:
             return None
         maker = self._site.spec.maker
-        purse = RunPurse(self._record, "agent", self._site.prices, maker.max_output_tokens)
+        purse = RunPurse(self._record, "agent", self._site.prices, maker.max_output_tokens, self._site.day)
         self._gateway = Gateway(purse, Upstreams(base_urls(self._kind, maker.base_url)))
         return await self._gateway.start()
 

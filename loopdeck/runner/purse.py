@@ -17,6 +17,7 @@ from loopdeck.core.happening import Role
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import Rates, Usage, dollars
 from loopdeck.runner.account import Account, Called
+from loopdeck.runner.day import Day
 from loopdeck.runner.record import Record
 
 POLL_S = 0.05
@@ -37,12 +38,12 @@ class RunPurse:
     tokens, of a reply to a request that names none: the loop file's `max_output_tokens`.
     """
 
-    def __init__(self, record: Record, role: Role, own: Mapping[str, Price], most_output: int) -> None:
+    def __init__(self, record: Record, role: Role, own: Mapping[str, Price], most_output: int, day: Day) -> None:
         self._record = record
         self._role: Role = role
         self._own = own
         self._most_output = most_output
-        self._account = Account(record)
+        self._account = Account(record, day)
         self._open: dict[str, _Open] = {}
         self._told: set[str] = set()
 
@@ -57,6 +58,8 @@ class RunPurse:
                 # A request is held: this is where the run stands still.
                 self._record.happened(ev.RunPaused("pause", run.pause_wanted), durable=True)
             await asyncio.sleep(POLL_S)
+        if wanted is not None and isinstance(allowed := self._room(wanted, wanted.input_bound), Room):
+            await self._account.room(allowed)
 
     def _has_to_wait(self, wanted: Wanted | None) -> bool:
         run = self._record.run

@@ -15,6 +15,7 @@ from loopdeck.core.happening import Walls
 from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
 from loopdeck.runner.connected import Connected
+from loopdeck.runner.day import Day
 from loopdeck.runner.record import Record
 from loopdeck.runner.workplace import Workplace
 from loopdeck.sandbox.port import Door
@@ -54,6 +55,11 @@ class Site:
     def root(self) -> Path:
         """The operator's checkout: to be read, never written."""
         return Path(self.frozen.root)
+
+    @cached_property
+    def day(self) -> Day:
+        """The deck's budget for the day."""
+        return Day(self.record, self.root)
 
     @property
     def loop_dir(self) -> Path:

@@ -140,6 +140,11 @@ class DeckHome(NamedTuple):
         return self.path / "caches"
 
     @property
+    def day(self) -> Path:
+        """What each run takes of the deck's budget for a day."""
+        return self.path / "day"
+
+    @property
     def walls(self) -> Path:
         """That a sandbox was tried on this machine and held; can be deleted at any time."""
         return self.path / "walls.json"

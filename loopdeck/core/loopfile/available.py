@@ -12,7 +12,6 @@ NOT_YET = {
 }
 NO_EFFECT_YET = {
     "trigger": "this version starts loops only by hand",
-    "whole deck": "this version holds no limit over the whole deck",
 }
 
 

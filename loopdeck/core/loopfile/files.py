@@ -222,8 +222,6 @@ def _deck(table: Table, notify: Table) -> Deck:
     )
     table.unknown(remedies("deck"))
     notify.unknown(remedies("notify"))
-    if deck.max_cost_per_day is not None:
-        warn(table, "max_cost_usd_per_day", "whole deck", "Each loop's own `[exit]` is enforced.")
     return deck
 
 

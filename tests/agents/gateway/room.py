@@ -20,6 +20,7 @@ from loopdeck.core.happening import Settings
 from loopdeck.core.redact import Redactor
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import Usage
+from loopdeck.runner.day import Day
 from loopdeck.runner.purse import RunPurse
 from loopdeck.runner.record import Record
 from loopdeck.store.journal import read_journal
@@ -67,7 +68,7 @@ async def opened(
 ) -> AsyncIterator[Room]:
     """A running run whose gateway leads to `server_url`."""
     record = running(folder, settings)
-    purse = RunPurse(record, "agent", own or {}, 2000)
+    purse = RunPurse(record, "agent", own or {}, 2000, Day(record, record.paths.dir))
     urls: dict[Any, str] = {"anthropic": server_url, "openai": f"{server_url}/v1", "google": server_url}
     gateway = Gateway(purse, Upstreams(urls, timeout_s=timeout_s))
     address = await gateway.start()

@@ -7,6 +7,7 @@ import pytest
 
 from loopdeck.agents.gateway.gateway import Gateway
 from loopdeck.agents.gateway.upstream import Upstreams
+from loopdeck.runner.day import Day
 from loopdeck.runner.purse import RunPurse
 from tests.agents.gateway.conftest import KEYS
 from tests.agents.gateway.room import MODELS, SPEECHES, Agents, Room, playing, running
@@ -191,7 +192,7 @@ def test_a_client_that_asks_first_is_told_to_go_on_and_two_requests_may_come_at_
 def test_it_listens_on_the_loopback_interface_only_and_nowhere_twice(tmp_path):
     async def go() -> None:
         record = running(tmp_path)
-        purse = RunPurse(record, "agent", {}, 100)
+        purse = RunPurse(record, "agent", {}, 100, Day(record, tmp_path))
         one, other = Gateway(purse, Upstreams()), Gateway(purse, Upstreams())
         here, there = await one.start(), await other.start()
         assert here.url.startswith("http://127.0.0.1:")
