@@ -185,7 +185,10 @@ class Followed:
         path = self.lease
         held = is_locked(path)
         # Who has held it is in the file; it is read until somebody has, and never again.
-        begun = held or self._seen.begun or lease.look(path).holder is not None
+        begun = held or self._seen.begun
+        if not begun:
+            now = lease.look(path)
+            held, begun = now.held, now.holder is not None
         try:
             silent = self._silence.of(path.stat().st_mtime) if held else 0.0
             age = 0.0 if begun else max(0.0, time.time() - self.paths.dir.stat().st_mtime)

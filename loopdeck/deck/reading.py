@@ -1,5 +1,7 @@
 """A run read from its files: the journal folded from its checkpoint, the lease looked at."""
 
+import errno
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -107,7 +109,16 @@ def with_last_words(one: RunView, paths: RunPaths) -> RunView:
         lines = paths.runner_log.read_bytes()[-_WORDS:].decode("utf-8", "replace").strip().splitlines()
     except OSError:
         return one
-    return structs.replace(one, said=" ".join(line.strip() for line in lines[-2:]))
+    return structs.replace(one, said=" ".join(line.strip() for line in lines[-2:]) or _refused(paths))
+
+
+def _refused(paths: RunPaths) -> str:
+    """Why the runner may not even have had last words: nothing can be written where it wrote. Nothing is written to find out."""
+    try:
+        os.close(os.open(paths.journal, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
+    except OSError as error:
+        return "" if error.errno == errno.ENOENT else f"its journal can't be written: {error.strerror}"
+    return ""
 
 
 def _size(paths: RunPaths) -> int:

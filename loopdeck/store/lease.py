@@ -112,12 +112,16 @@ def look(path: Path) -> LeaseView:
     """The lease of `path` as it is now, without disturbing anybody. Raises StoreError."""
     held = is_locked(path)
     holder = _parsed(read_bytes(path) or b"")
+    running = None if holder is None else is_running(holder)
+    if not held and running:
+        # Taken between the two looks: a holder that is just beginning must not be told to be gone.
+        held = is_locked(path)
     now = time.time()
     try:
         beat = path.stat().st_mtime
     except OSError:
         beat = 0.0
-    return LeaseView(held, holder, max(0.0, now - beat) if beat else 0.0, None if holder is None else is_running(holder), beat)
+    return LeaseView(held, holder, max(0.0, now - beat) if beat else 0.0, running, beat)
 
 
 def is_running(holder: Holder) -> bool | None:
