@@ -12,6 +12,7 @@ from loopdeck.agents.gateway.upstream import Upstreams
 from loopdeck.core import trace as tr
 from loopdeck.core.usage import Usage
 from loopdeck.errors import StoreError
+from loopdeck.runner.day import Day
 from loopdeck.runner.purse import RunPurse
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.trace import read_trace
@@ -169,7 +170,7 @@ class FullDisk(RunPurse):
 def test_a_settlement_that_cant_be_written_is_told_even_if_nobody_waits_for_the_answer(hangs_up, tmp_path):
     async def go() -> None:
         record = running(tmp_path)
-        gateway = Gateway(FullDisk(record, "agent", {}, 100), Upstreams({"anthropic": server.url}))
+        gateway = Gateway(FullDisk(record, "agent", {}, 100, Day(record, tmp_path)), Upstreams({"anthropic": server.url}))
         address = await gateway.start()
         async with Agents(address) as agents:
             asking = asyncio.ensure_future(agents.ask("messages"))
