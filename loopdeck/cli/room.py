@@ -4,6 +4,7 @@ Loads Textual, so nothing else may load this.
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
     """The room itself, until it is left. A defect of ours is told in a sentence; its traceback is in a file of the deck."""
     # Several decks, or a demo's, look like no frame that was kept.
     alone = len(decks) == 1 and lead is None
+    # Most of what is made until the room is up is there to stay: to look through it again and again takes a sixth of the start.
+    gc.disable()
     with firstpaint.painted(decks[0].home.frame, os.environ) if alone else contextlib.nullcontext():
         from loopdeck.deck.reader import Reader
         from loopdeck.tui.app import Room
@@ -41,6 +44,7 @@ def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
         room = Room(decks, lambda post: Reader(decks, post), by=here.operator(), lead=lead)
         _dress(room)
         room.run()
+    gc.enable()
     room.last_frame.keep()
     if room.broke is not None:
         _tell(room.broke, decks[0])

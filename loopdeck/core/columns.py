@@ -4,6 +4,7 @@ What is painted before the room is up and what the room paints are the same rows
 through the sanitiser: its type says so. A style is a name; what it looks like is the painter's business.
 """
 
+from functools import lru_cache
 from typing import Literal, NamedTuple, Protocol
 
 from loopdeck.core.text import Shown, clean_line
@@ -13,6 +14,10 @@ GAP = 1
 """Blank columns between two cells."""
 WIDE = 110
 """From this width on a table gives some columns more room."""
+
+
+_SHORT = 48
+"""Cells of so few characters are mostly the same few words again and again."""
 
 
 class Cell(NamedTuple):
@@ -93,9 +98,16 @@ class Rows:
 
 def cell(text: object, style: str = "plain", limit: int = 200) -> Cell:
     """Any text as a cell: one line of at most `limit` characters."""
-    return Cell(clean_line(str(text), limit), style)
+    said = str(text)
+    return _kept(said, style, limit) if len(said) <= _SHORT else Cell(clean_line(said, limit), style)
 
 
+@lru_cache(maxsize=4096)
+def _kept(text: str, style: str, limit: int) -> Cell:
+    return Cell(clean_line(text, limit), style)
+
+
+@lru_cache(maxsize=64)
 def fit(columns: tuple[Column, ...], width: int) -> tuple[Place, ...]:
     """Where the columns go in a table `width` cells wide. Those without a width of their own share what is left, at least 4 each."""
     shown = [

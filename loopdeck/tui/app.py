@@ -28,7 +28,7 @@ from loopdeck.tui.lead import Lead
 from loopdeck.tui.notices import Ringer
 from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.small import LEAST, SmallScreen
-from loopdeck.tui.theme import LINES_CSS, THEMES
+from loopdeck.tui.theme import THEMES
 
 PLACES = {
     "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
@@ -45,7 +45,7 @@ class Room(Errands):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
-    CSS = LINES_CSS + "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
+    CSS = "Toast { padding: 0 1; margin: 0; width: 64; } ToastRack { margin-bottom: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "quit", show=False, priority=True)]
     ENABLE_COMMAND_PALETTE = True
 
@@ -58,7 +58,6 @@ class Room(Errands):
 
     def __init__(self, decks: tuple[Deck, ...], watcher: Make, *, by: str, lead: Lead | None = None) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
         self.decks = decks
         self.by = by
         self.lead = lead
@@ -73,9 +72,12 @@ class Room(Errands):
             self.register_theme(theme)
         self.theme = "loopdeck"
 
+    def get_default_screen(self) -> Screen[Any]:
+        """The deck lies under everything else."""
+        return DeckScreen()
+
     def on_mount(self) -> None:
-        """The deck first; then the reader starts to look."""
-        self.push_screen(DeckScreen())
+        """The reader starts to look."""
         self.reader.start()
         self.set_timer(1.0, self._settle)
         self.last_frame.begin()
@@ -93,6 +95,7 @@ class Room(Errands):
         """What start-up has made is here to stay: the collector need not look at it again. A deck with runs gets its supervisor."""
         gc.collect()
         gc.freeze()
+        gc.enable()
         for deck in self.decks:
             if deck.home.loops():
                 self.do(partial(ensure, deck))
@@ -141,7 +144,7 @@ class Room(Errands):
 
     def back(self) -> None:
         """Go up, as far as the deck."""
-        if len(self.screen_stack) > 2:
+        if len(self.screen_stack) > 1:
             self.pop_screen()
 
     def deck_of(self, row: LoopRow) -> Deck:

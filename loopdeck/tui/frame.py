@@ -11,12 +11,13 @@ from loopdeck.deck.headline import headline
 from loopdeck.deck.snapshot import LoopRow, Snapshot
 from loopdeck.tui.actions import bindings
 from loopdeck.tui.widgets.bars import KeyBar, TitleBar
+from loopdeck.tui.widgets.swift import Ground
 
 if TYPE_CHECKING:
     from loopdeck.tui.app import Room
 
 
-class RoomScreen(Screen[None]):
+class RoomScreen(Ground, Screen[None]):
     """A place in the room. A subclass names its `SCOPE`, yields its `body`, and shows snapshots in `shown`."""
 
     SCOPE: ClassVar[str] = "help"

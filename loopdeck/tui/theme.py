@@ -1,8 +1,16 @@
 """How the room looks: its themes, and the styles by the names that cells carry.
 
+Styles are made here and not in a style sheet: of a sheet's styles Textual keeps one more for each widget that may use it, and works all
+of them out again whenever such a widget is put up, gets the keys or loses them.
+
 Colour never says anything alone: each status has a glyph and a word as well (`loopdeck.deck.board`).
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rich.style import Style
+from textual.color import Color
 from textual.theme import Theme
 
 STYLES = (
@@ -24,36 +32,38 @@ LIGHT = Theme(
 )  # fmt: skip
 THEMES = (DARK, LIGHT)
 
-LINES_CSS = """
-.lines--plain { color: $foreground; }
-.lines--dim { color: $secondary; }
-.lines--good { color: $success; }
-.lines--bad { color: $error; text-style: bold; }
-.lines--warn { color: $warning; }
-.lines--info { color: $primary; }
-.lines--ask { color: $warning; text-style: bold; }
-.lines--accent { color: $accent; }
-.lines--head { color: $secondary; text-style: bold; }
-.lines--key { color: $primary; text-style: bold; }
-.lines--add { color: $success; }
-.lines--del { color: $error; }
-.lines--mark { text-style: reverse; }
-.lines--strong { text-style: bold; }
-.lines--cursor { background: $primary-muted; }
-.lines--cursor-idle { background: $panel; }
-Widget:ansi .lines--plain { color: ansi_default; }
-Widget:ansi .lines--dim { color: ansi_bright_black; }
-Widget:ansi .lines--good { color: ansi_green; }
-Widget:ansi .lines--bad { color: ansi_red; text-style: bold; }
-Widget:ansi .lines--warn { color: ansi_yellow; }
-Widget:ansi .lines--info { color: ansi_blue; }
-Widget:ansi .lines--ask { color: ansi_yellow; text-style: bold; }
-Widget:ansi .lines--accent { color: ansi_magenta; }
-Widget:ansi .lines--head { color: ansi_default; text-style: bold; }
-Widget:ansi .lines--key { color: ansi_cyan; text-style: bold; }
-Widget:ansi .lines--add { color: ansi_green; }
-Widget:ansi .lines--del { color: ansi_red; }
-Widget:ansi .lines--cursor { background: ansi_default; text-style: reverse; }
-Widget:ansi .lines--cursor-idle { background: ansi_default; text-style: underline; }
-"""
-"""For the app: what the named styles look like, in whatever widget paints with them."""
+
+class _Paint(NamedTuple):
+    """A colour of the theme for the text, one for what is behind it, and attributes of the text; each may be empty."""
+
+    text: str = ""
+    ground: str = ""
+    more: str = ""
+
+
+_PAINTS = {
+    "plain": _Paint("foreground"), "dim": _Paint("secondary"), "good": _Paint("success"), "bad": _Paint("error", more="bold"),
+    "warn": _Paint("warning"), "info": _Paint("primary"), "ask": _Paint("warning", more="bold"), "accent": _Paint("accent"),
+    "head": _Paint("secondary", more="bold"), "key": _Paint("primary", more="bold"), "add": _Paint("success"), "del": _Paint("error"),
+    "mark": _Paint(more="reverse"), "strong": _Paint(more="bold"), "cursor": _Paint(ground="primary-muted"),
+    "cursor-idle": _Paint(ground="panel"), "added": _Paint(ground="success-muted"), "taken": _Paint(ground="error-muted"),
+}  # fmt: skip
+_ANSI_PAINTS = _PAINTS | {
+    "plain": _Paint("ansi_default"), "dim": _Paint("ansi_bright_black"), "good": _Paint("ansi_green"),
+    "bad": _Paint("ansi_red", more="bold"), "warn": _Paint("ansi_yellow"), "info": _Paint("ansi_blue"),
+    "ask": _Paint("ansi_yellow", more="bold"), "accent": _Paint("ansi_magenta"), "head": _Paint("ansi_default", more="bold"),
+    "key": _Paint("ansi_cyan", more="bold"), "add": _Paint("ansi_green"), "del": _Paint("ansi_red"),
+    "cursor": _Paint(ground="ansi_default", more="reverse"), "cursor-idle": _Paint(ground="ansi_default", more="underline"),
+    "added": _Paint(ground="ansi_default"), "taken": _Paint(ground="ansi_default"),
+}  # fmt: skip
+"""Where the terminal's own sixteen colours are used."""
+
+
+def paint(name: str, variables: Mapping[str, str], *, ansi: bool) -> Style:
+    """The style of that name under the theme that has these `variables` (names of colours → colours).
+
+    Beside `STYLES` there are what a line lies on: `cursor`, `cursor-idle` (in a table without the keys), `added` and `taken` (out).
+    """
+    one = (_ANSI_PAINTS if ansi else _PAINTS)[name]
+    text, ground = (Color.parse(variables.get(colour, colour)).rich_color if colour else None for colour in (one.text, one.ground))
+    return Style.parse(one.more) + Style(color=text, bgcolor=ground)

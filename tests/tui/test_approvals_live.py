@@ -68,7 +68,7 @@ def test_a_rule_given_in_the_room_lets_the_next_such_call_through(tmp_path):
         async def act(app, pilot):
             await ready(app, pilot)
             await pilot.press("A")
-            await until(pilot, lambda: len(app.screen_stack) > 3)
+            await until(pilot, lambda: len(app.screen_stack) > 2)
             app.screen.query_one("Entry").value = "bash(touch *)"
             await pilot.press("enter")
             await until(pilot, lambda: any(row.reason == "done" for row in app.snapshot.rows))

@@ -115,6 +115,20 @@ def test_files_marks_and_the_change_are_there(door, size):
     asyncio.run(look())
 
 
+def test_what_was_added_and_taken_out_lies_on_another_ground(door):
+    async def look():
+        async with reviewing(door, "several", (120, 40)) as (app, pilot):
+            await pilot.press("right_square_bracket", "right_square_bracket")
+            await showing(app, pilot, "@@ -1 +1 @@", "-     return 1", "+     return 'one'")
+            grounds = {}
+            for strip in screen(app).diff.render_lines(screen(app).diff.size.region):
+                code = strip.crop(14)
+                grounds[code.text.strip()] = {part.style.bgcolor for part in code if part.text.strip()}
+            assert len({frozenset(grounds[said]) for said in ("def one():", "return 1", "return 'one'")}) == 3
+
+    asyncio.run(look())
+
+
 def test_hunks_and_files_are_walked_through(door):
     async def look():
         async with reviewing(door, "several") as (app, pilot):

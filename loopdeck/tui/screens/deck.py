@@ -5,7 +5,6 @@ cursor stays on its loop.
 """
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 
 from loopdeck.core.plural import some
 from loopdeck.deck.board import COLUMNS
@@ -29,7 +28,7 @@ class DeckScreen(Hand, RoomScreen):
     """All loops of all decks."""
 
     SCOPE = "deck"
-    CSS = """
+    DEFAULT_CSS = """
     DeckScreen #trouble { color: $error; }
     DeckScreen #hint { background: $primary-muted; }
     """
@@ -43,13 +42,12 @@ class DeckScreen(Hand, RoomScreen):
 
     def body(self) -> ComposeResult:
         """What is wrong, what to do first, the table, what is peeked at, the line for words."""
-        with Vertical():
-            yield Banner(id="trouble")
-            yield Banner(id="hint")
-            yield Banner(id="filtered")
-            yield LineTable(COLUMNS, empty=_EMPTY, id="loops")
-            yield Peek()
-            yield WordLine()
+        yield Banner(id="trouble")
+        yield Banner(id="hint")
+        yield Banner(id="filtered")
+        yield LineTable(COLUMNS, empty=_EMPTY, id="loops")
+        yield Peek()
+        yield WordLine()
 
     def on_mount(self) -> None:
         """Ages grow without anything being written."""

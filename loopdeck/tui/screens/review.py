@@ -51,6 +51,7 @@ class ReviewScreen(Reviewing, Paging, RoomScreen):
 
     def __init__(self, row: LoopRow) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
         self.row = row
         self._diffs: dict[str, FileDiff] = {}
         self._conflicts: frozenset[str] = frozenset()

@@ -1,7 +1,5 @@
 """The two lines around every screen: what is going on, and what can be done about it here."""
 
-from typing import ClassVar
-
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -10,13 +8,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from loopdeck.core.columns import Cell, cell
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
 
 
 class TitleBar(Painted, Widget):
     """One line on top: what the screen is about on the left, what concerns the whole deck on the right."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     TitleBar { height: 1; background: $panel; }
     """
@@ -46,7 +43,6 @@ class TitleBar(Painted, Widget):
 class KeyBar(Painted, Widget):
     """One line below: the keys that do something here and now; a click on one is as good as pressing it."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     KeyBar { height: 1; background: $panel; dock: bottom; }
     """

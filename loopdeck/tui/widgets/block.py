@@ -1,12 +1,10 @@
 """A few painted lines that don't scroll, such as those above a table."""
 
-from typing import ClassVar
-
 from textual.strip import Strip
 from textual.widget import Widget
 
 from loopdeck.core.columns import Cell
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
 
 Line = tuple[Cell, ...]
 
@@ -14,7 +12,6 @@ Line = tuple[Cell, ...]
 class Block(Painted, Widget):
     """Lines of cells, as high as there are lines."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     Block { height: auto; background: $surface; }
     """

@@ -1,7 +1,5 @@
 """One line of words of which one is chosen: tabs, or the steps of a form. A click chooses another."""
 
-from typing import ClassVar
-
 from rich.cells import cell_len
 from textual import events
 from textual.message import Message
@@ -9,13 +7,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from loopdeck.core.columns import Cell, cell
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
 
 
 class Choices(Painted, Widget):
     """The words, the chosen one marked by more than its colour."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     Choices { height: 1; background: $surface; }
     """

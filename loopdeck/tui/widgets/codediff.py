@@ -6,7 +6,6 @@ A line is made when it is first shown, with its neighbours, so that ten thousand
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
@@ -16,7 +15,7 @@ from loopdeck.deck.review import FileDiff, Line
 from loopdeck.tui.syntax import Syntax
 from loopdeck.tui.text import segment
 from loopdeck.tui.widgets.lines import LineTable
-from loopdeck.tui.widgets.painted import PAINTS
+from loopdeck.tui.widgets.painted import Brush
 
 _BLOCK = 60
 """Lines that are made together."""
@@ -24,6 +23,7 @@ _SIDEWAYS = 16
 _COLUMNS = (
     Column("old", 5, "right", from_width=70), Column("new", 5, "right"), Column("", 1), Column("", 0),
 )  # fmt: skip
+_GROUNDS = {"+": "added", "-": "taken"}
 _SIGNS = {"+": "add", "-": "del", "@": "info", "~": "dim", " ": "dim"}
 
 
@@ -70,19 +70,14 @@ def _row(at: int, line: Line, code: tuple[Cell, ...]) -> TableRow:
         case "~":
             return TableRow(str(at), (cell(""), cell(""), cell("~", "dim"), cell(line.text, "dim")))
         case _:
-            return TableRow(str(at), (old, new, cell(line.sign, style), code), style=style)
+            return TableRow(str(at), (old, new, cell(line.sign, style), code), style=_GROUNDS.get(line.sign, "plain"))
 
 
 class CodeDiff(LineTable):
     """The diff of one file."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*PAINTS, "code--add", "code--del"}
     DEFAULT_CSS = """
     CodeDiff { background: $background; overflow-x: hidden; }
-    CodeDiff > .code--add { background: $success-muted; }
-    CodeDiff > .code--del { background: $error-muted; }
-    CodeDiff:ansi > .code--add { background: ansi_default; }
-    CodeDiff:ansi > .code--del { background: ansi_default; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "sideways(-1)", "left", show=False),
@@ -128,17 +123,11 @@ class CodeDiff(LineTable):
         self._strips.clear()
         self.refresh()
 
-    def _base(self, row: TableRow, kind: str) -> Style:
-        base = self.ground
-        if row.style in ("add", "del"):
-            base += self.get_component_rich_style(f"code--{row.style}", partial=True)
-        return base + self.named_style(kind) if kind else base
-
-    def _column(self, cells: Cells, width: int, align: Align, base: Style) -> list[Segment]:
+    def _column(self, cells: Cells, width: int, align: Align, brush: Brush) -> list[Segment]:
         if isinstance(cells, Cell):
-            return super()._column(cells, width, align, base)
-        whole = Strip([segment(one.text, base + self.named_style(one.style)) for one in cells])
+            return super()._column(cells, width, align, brush)
+        whole = Strip([segment(one.text, brush[one.style]) for one in cells])
         beyond = whole.cell_length > self._shift + width
         shown = whole.crop(self._shift, self._shift + width - (1 if beyond else 0))
-        more = [segment(Shown("›"), base + self.named_style("mark"))] if beyond else []
-        return [*shown.adjust_cell_length(width - len(more), base), *more]
+        more = [segment(Shown("›"), brush["mark"])] if beyond else []
+        return [*shown.adjust_cell_length(width - len(more), brush.ground), *more]

@@ -8,20 +8,23 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from loopdeck.core.columns import Column, Rows, Source, TableRow, cell, fit
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
+from loopdeck.tui.widgets.swift import Swift
+
+_KEPT = 1024
+"""Strips remembered: a few screens."""
+_BLANK = TableRow("", ())
 
 
-class LineTable(Painted, ScrollView, can_focus=True):
+class LineTable(Swift, Painted, ScrollView, can_focus=True):
     """Rows from a source under a head line, with a cursor."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     LineTable { height: 1fr; background: $background; scrollbar-size-vertical: 1; }
     """
@@ -70,7 +73,9 @@ class LineTable(Painted, ScrollView, can_focus=True):
         self._head = 1 if head else 0
         self._empty = empty
         self._at = 0
-        self._strips: LRUCache[tuple[int, int, str], tuple[TableRow, Strip]] = LRUCache(1024)
+        self._none = _BLANK
+        self._names = _names(columns)
+        self._strips: dict[tuple[str, str], tuple[TableRow, int, Strip]] = {}
 
     @property
     def at(self) -> int:
@@ -84,6 +89,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         """
         if (columns and columns != self.columns) or (empty and empty != self._empty):
             self.columns, self._empty = columns or self.columns, empty or self._empty
+            self._names = _names(self.columns)
             self._strips.clear()
             self.refresh()
         old, self.source = self.source, source
@@ -107,26 +113,14 @@ class LineTable(Painted, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the terminal."""
-        width = self.scrollable_content_region.width
         if y < self._head:
-            names = TableRow("", tuple(cell(column.name, "head") for column in self.columns))
-            return self.table_strip(names, self.columns, fit(self.columns, width), width, self.ground)
+            return self._made(self._names, "")
         at = self.scroll_offset.y + y - self._head
-        if at >= self.source.count():
-            blank = [cell(self._empty, "dim", 1000)] if at == 0 and self._empty else []
-            return self.strip(blank, width)
-        row = self.source.row(at)
-        kind = "" if at != self._at else ("cursor" if self.has_focus else "cursor-idle")
-        kept = self._strips.get((at, width, kind))
-        if kept is not None and kept[0] is row:
-            return kept[1]
-        base = self.ground
-        for name in (row.style, kind):
-            if name not in ("plain", ""):
-                base += self.named_style(name)
-        strip = self.table_strip(row, self.columns, fit(self.columns, width), width, base)
-        self._strips[at, width, kind] = (row, strip)
-        return strip
+        if at < self.source.count():
+            return self._made(self.source.row(at), "" if at != self._at else ("cursor" if self.has_focus else "cursor-idle"))
+        if at == 0 and self._none.key != self._empty:
+            self._none = TableRow(self._empty, (cell(self._empty, "dim", 1000),))
+        return self._made(self._none if at == 0 and self._empty else _BLANK, "")
 
     def action_step(self, by: int) -> None:
         """Up or down by so many rows."""
@@ -169,6 +163,20 @@ class LineTable(Painted, ScrollView, can_focus=True):
         """Another theme: every strip is made anew."""
         super().notify_style_update()
         self._strips.clear()
+
+    def _made(self, row: TableRow, kind: str) -> Strip:
+        known = self._strips.get((row.key, kind))
+        if known is not None and known[0] is row and known[1] == self.across:
+            return known[2]
+        brush = self.brush(*(name for name in (row.style, kind) if name not in ("plain", "")))
+        if row is _BLANK or row is self._none:
+            strip = self.strip(row.painted, self.across, brush=brush)
+        else:
+            strip = self.table_strip(row, self.columns, fit(self.columns, self.across), self.across, brush)
+        if len(self._strips) >= _KEPT:
+            self._strips.clear()
+        self._strips[row.key, kind] = (row, self.across, strip)
+        return strip
 
     def _go(self, at: int, *, by_hand: bool = True) -> None:
         if not self.source.count():
@@ -213,3 +221,7 @@ class LineTable(Painted, ScrollView, can_focus=True):
         y = at - self.scroll_offset.y + self._head
         if self._head <= y < self.size.height:
             self.refresh(Region(0, y, self.size.width, 1))
+
+
+def _names(columns: tuple[Column, ...]) -> TableRow:
+    return TableRow("\0names", tuple(cell(column.name, "head") for column in columns))

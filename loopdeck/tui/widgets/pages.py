@@ -4,7 +4,6 @@ Invariant: what has been on the screen is said by what the widget could paint, n
 """
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from rich.cells import cell_len
 from textual.geometry import Size
@@ -14,7 +13,7 @@ from textual.strip import Strip
 
 from loopdeck.core.columns import Cell
 from loopdeck.core.text import Shown
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
 
 Line = tuple[Cell, ...]
 
@@ -27,7 +26,6 @@ _NEAR = 20
 class Pages(Painted, ScrollView, can_focus=True):
     """The lines as they were wrapped for it; nothing at first."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     Pages { height: 1fr; background: $surface; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """

@@ -10,13 +10,12 @@ from textual.strip import Strip
 
 from loopdeck.core.columns import Cell
 from loopdeck.tui.unfolding import Row
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
 
 
 class TextPane(Painted, ScrollView, can_focus=True):
     """Rows under one another; the keys scroll."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     TextPane { width: 1fr; height: 1fr; padding: 0 1; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """

@@ -1,7 +1,6 @@
 """The line above a trace: where the cursor is, what is shown and searched, what is still being found out."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from textual.strip import Strip
 from textual.widget import Widget
@@ -10,7 +9,7 @@ from loopdeck.core.columns import Cell, cell
 from loopdeck.core.plural import some
 from loopdeck.deck.traceboard import word
 from loopdeck.deck.tracing import Tracing
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
 
 _DOING = {"index": "counting lines", "weave": "counting lines", "search": "searching", "glance": "looking through"}
 
@@ -18,7 +17,6 @@ _DOING = {"index": "counting lines", "weave": "counting lines", "search": "searc
 class TraceBar(Painted, Widget):
     """One line; painted anew only if it says something else."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     TraceBar { height: 1; background: $surface; }
     """

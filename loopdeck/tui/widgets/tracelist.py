@@ -7,7 +7,6 @@ it. Reading the few lines on the screen takes a fraction of a millisecond, so th
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -22,17 +21,17 @@ from loopdeck.deck.traceboard import Look
 from loopdeck.deck.tracing import Line, Tracing
 from loopdeck.errors import StoreError
 from loopdeck.tui.widgets.folds import Folds
-from loopdeck.tui.widgets.painted import PAINTS, Painted
+from loopdeck.tui.widgets.painted import Painted
+from loopdeck.tui.widgets.swift import Swift
 
 _KEPT = 1024
 """Lines and strips remembered: a few screens."""
 _UNKNOWN = "…"
 
 
-class TraceList(Painted, ScrollView, can_focus=True):
+class TraceList(Swift, Painted, ScrollView, can_focus=True):
     """The lines of a `Tracing`, with a cursor."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = PAINTS
     DEFAULT_CSS = """
     TraceList { height: 1fr; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
     """
@@ -65,7 +64,6 @@ class TraceList(Painted, ScrollView, can_focus=True):
         self.folds = Folds()
         self._known: tuple[int, int, bool, int] | None = None
         self._look: Look | None = None
-        self._bases: dict[str, Style] = {}
         self._lines: LRUCache[int, Line] = LRUCache(_KEPT)
         self._strips: LRUCache[tuple[int, str, bool], Strip] = LRUCache(_KEPT)
 
@@ -181,7 +179,6 @@ class TraceList(Painted, ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Another theme: every strip is made anew."""
         super().notify_style_update()
-        self._bases.clear()
         self._strips.clear()
 
     def _forget(self) -> None:
@@ -194,14 +191,12 @@ class TraceList(Painted, ScrollView, can_focus=True):
         if self._look is None:
             found = tracing.search.text if tracing.search is not None else ""
             self._look = Look(width, len(str(tracing.total())), tree=tracing.choice.calls, found=found)
-        base = self._bases.get(kind)
-        if base is None:
-            base = self._bases[kind] = self.ground + self.named_style(kind) if kind else self.ground
+        brush = self.brush(kind) if kind else self.brush()
         left, right = self._look.cells(line, hit=hit)
         edge = sum(len(one.text) for one in right)
         if not right or edge >= width:
-            return self.strip(left, width, base=base)
-        return Strip.join([self.strip(left, width - edge, base=base), self.strip(right, edge, base=base)])
+            return self.strip(left, width, brush=brush)
+        return Strip.join([self.strip(left, width - edge, brush=brush), self.strip(right, edge, brush=brush)])
 
     def line(self, place: int) -> Line | None:
         """The line at `place`, if it is known; with it all those on the screen are read that are not known yet."""
