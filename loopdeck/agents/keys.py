@@ -7,6 +7,7 @@ Invariant: a key's value is in no `repr`, message or trace.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,11 +32,26 @@ class Key:
     source: str
 
 
+_listeners: list[Callable[[str], None]] = []
+
+
+def listen(hear: Callable[[str], None]) -> None:
+    """Have `hear` told of every secret that comes to be held from now on."""
+    _listeners.append(hear)
+
+
+def hold(value: str) -> str:
+    """`value`, a secret, once all who listen have been told of it."""
+    for hear in _listeners:
+        hear(value)
+    return value
+
+
 def find_key(vendor: Vendor) -> Key | None:
     """The operator's key for `vendor`, or None. The first variable that is set and not empty wins."""
     for name in _VARIABLES[vendor]:
         if value := os.environ.get(name, "").strip():
-            return Key(value, name)
+            return Key(hold(value), name)
     return _from_keyring(vendor)
 
 
@@ -61,4 +77,4 @@ def _from_keyring(vendor: Vendor) -> Key | None:
     except KeyringError:
         # A locked or absent keyring is the same as one without the key: the remedy names both ways.
         return None
-    return Key(value, "keyring") if value else None
+    return Key(hold(value), "keyring") if value else None

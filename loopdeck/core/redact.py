@@ -22,6 +22,7 @@ _MIDDLE = 2 * _WORD - 1
 _LONG = 5 * _WORD - 1
 _LONGEST_TOKEN = 8192
 _LONGEST_BLOCK = 20_000
+_anchor = tokens.ANCHOR.search
 
 
 def _base64_cores(value: bytes) -> set[bytes]:
@@ -88,9 +89,7 @@ class _Words:
 
     def absent(self, data: bytes) -> bool:
         """True if none of the strings is in `data`."""
-        if not self._words:
-            return True
-        return self._words.isdisjoint(memoryview(data)[: len(data) & ~(_WORD - 1)].cast("Q")[:: self._stride])
+        return not self._words or self._words.isdisjoint(memoryview(data)[: len(data) & ~(_WORD - 1)].cast("Q")[:: self._stride])
 
 
 class _Exact:
@@ -105,11 +104,15 @@ class _Exact:
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile(b"|".join(map(re.escape, longest_first)) or b"(?!)")
 
+    def absent(self, data: bytes) -> bool:
+        """True if none of the strings is in `data`; False may err."""
+        if self._short and any(form in data for form in self._short):
+            return False
+        return self._long.absent(data) and self._middle.absent(data)
+
     def spans(self, data: bytes) -> list[Span]:
         """Where the strings stand, in order."""
-        if self._long.absent(data) and self._middle.absent(data) and not any(form in data for form in self._short):
-            return []
-        return [_exactly(match) for match in self._pattern.finditer(data)]
+        return [] if self.absent(data) else [_exactly(match) for match in self._pattern.finditer(data)]
 
     def spans_in_json(self, line: bytes) -> list[Span]:
         """Where the strings stand in a JSON line, in order, without breaking an escape."""
@@ -129,14 +132,21 @@ class _Exact:
 class Redactor:
     """Takes credentials out of what is about to be written. `secrets` are the values held; those under 8 characters are left alone."""
 
-    __slots__ = ("_anywhere", "_in_json", "_spaced")
+    __slots__ = ("_anywhere", "_held", "_in_json", "_spaced")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._held: frozenset[str] = frozenset()
+        self.learn(*secrets, anew=True)
+
+    def learn(self, *secrets: str, anew: bool = False) -> None:
+        """Take out these values too from now on; what is known already costs nothing. `anew` builds it up in any case."""
+        held = self._held.union(secret for secret in secrets if len(secret) >= SHORTEST)
+        if held == self._held and not anew:
+            return
+        self._held = held
         forms: set[bytes] = set()
         unsafe: set[bytes] = set()
-        for secret in secrets:
-            if len(secret) < SHORTEST:
-                continue
+        for secret in held:
             own = _forms(secret)
             if '"' in secret or "\\" in secret:
                 # In JSON these bytes would be structure, and it is their escaped form that stands for the secret.
@@ -148,9 +158,9 @@ class Redactor:
 
     def __call__(self, line: bytes) -> bytes:
         """An encoded JSON line without its secrets, still valid JSON; the same object if there were none."""
-        exact = self._in_json.spans_in_json(line)
-        if not exact and not tokens.ANCHOR.search(line):
+        if self._in_json.absent(line) and not _anchor(line):
             return line
+        exact = self._in_json.spans_in_json(line)
         looks = (_clear_of_escapes(span, line) for span in tokens.found(line))
         return _replaced(line, _merged([*exact, *(span for span in looks if span)]))
 

@@ -60,7 +60,7 @@ _KINDS = (
     _Kind("databricks", (b"pi",), 2, _B + rb"dapi[0-9a-f]{32}"),
     _Kind("vault", (b"hvs.", b"hvb."), 0, _B + rb"hv[sb]\.[A-Za-z0-9_-]{24,}"),
     _Kind("xai", (b"xai-",), 0, _B + rb"xai-[A-Za-z0-9]{40,}"),
-    _Kind("azure_storage", (b"ntKey=",), 5, rb"AccountKey=([A-Za-z0-9+/]{80,}={0,2})"),
+    _Kind("azure_storage", (b"Key=",), 7, rb"AccountKey=([A-Za-z0-9+/]{80,}={0,2})"),
     _Kind("bearer", (b"rer ", b"RER "), 3, rb"(?i:bearer) +(" + _VALUE + rb"{16,})"),
     _Kind(
         "authorization",

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from msgspec import structs
 
+from loopdeck.agents import keys
 from loopdeck.core import events as ev
 from loopdeck.core.happening import Settings
-from loopdeck.core.redact import Redactor, secrets_of
+from loopdeck.core.redact import Redactor
 from loopdeck.errors import LoopdeckError, StoreError
 from loopdeck.runner import ground
+from loopdeck.runner.held import held
 from loopdeck.runner.record import Record
 from loopdeck.store import rescue
 from loopdeck.store.frozen import Frozen, thaw
@@ -37,11 +39,13 @@ def main(argv: list[str]) -> int:
     record: Record | None = None
     try:
         frozen = thaw(paths.dir)
-        record = Record(paths, lease.epoch, Redactor(secrets_of(os.environ)))
+        redact = Redactor(held(os.environ, frozen))
+        keys.listen(redact.learn)
+        record = Record(paths, lease.epoch, redact)
         _begin(record, frozen, lease)
         asyncio.run(_live(record, frozen, lease, paths))
     except LoopdeckError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{error}\n" if record is None else record.redact.text(f"{error}\n"))
         if record is not None and record.dead:
             _give_up(paths, lease, error)
         return 14
@@ -116,7 +120,7 @@ async def _lived(record: Record, frozen: Frozen, paths: RunPaths) -> None:
         raise
     except Exception:
         # The outermost line of the process: our own bug must not leave a run that looks alive for ever.
-        traceback.print_exc()
+        sys.stderr.write(record.redact.text(traceback.format_exc()))
         if record.run.status not in ("ended", "idle"):
             what = traceback.format_exc(limit=0).strip().splitlines()[-1]
             record.happened(ev.RunEnded("error", why=f"loopdeck itself failed: {what}; see runner.log in {paths.dir}"), durable=True)

@@ -47,7 +47,7 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     pool = Pool(home.worktrees / ".pool", Mutex(home.locks / "worktrees").held)
     workplace = Workplace(repo, frozen.spec, tree, pool, door, env)
     initial = frozen.files.get("state") or memory.initial(frozen.loop, frozen.spec.goal)
-    state = LoopState(home.state_dir(frozen.loop), initial=initial)
+    state = LoopState(home.state_dir(frozen.loop), initial=initial, redact=record.redact.text)
     site = Site(frozen, record, workplace, state, door, env)
     places = Places(home.locks / "places", frozen.deck, frozen.spec.maker.agent)
     try:

@@ -37,7 +37,7 @@ class Record:
 
     def __init__(self, paths: RunPaths, epoch: int, redact: Redactor) -> None:
         self.paths = paths
-        self._redact = redact
+        self.redact = redact
         self._epoch = epoch
         self._journal = JournalWriter.open(paths.journal, epoch, redact)
         self._trace = TraceWriter.open(paths.trace, epoch, redact)
@@ -112,7 +112,7 @@ class Record:
 
     def keep(self, content: bytes | str) -> str:
         """Keep it as a blob; returns its SHA-256. Raises StoreError."""
-        return self._blobs.put(self._redact.raw(content if isinstance(content, bytes) else content.encode("utf-8", "replace")))
+        return self._blobs.put(self.redact.raw(content if isinstance(content, bytes) else content.encode("utf-8", "replace")))
 
     def text_of(self, blob: str) -> str:
         """The text of a blob. Raises StoreError."""
@@ -129,7 +129,7 @@ class Record:
 
     def write_report(self, text: str) -> None:
         """Put the run's report beside its journal."""
-        write_atomic(self.paths.report, self._redact.text(text).encode("utf-8", "replace"))
+        write_atomic(self.paths.report, self.redact.text(text).encode("utf-8", "replace"))
 
     def entries_of(self, iteration: int) -> Iterator[tr.AnyTraceEvent]:
         """The trace of one iteration, whole texts put back."""

@@ -72,9 +72,16 @@ class StateTooLarge(StoreError):
 
 
 class LoopState:
-    """The state of one loop in `dir`, made from `initial` when it is first read."""
+    """The state of one loop in `dir`, made from `initial` when it is first read. `redact` goes over all that is written."""
 
-    def __init__(self, dir: Path, initial: str = "", clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        dir: Path,
+        initial: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        redact: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._redact = redact
         self.path = dir / "STATE.md"
         self._dir = dir
         self._versions = dir / "versions"
@@ -98,7 +105,7 @@ class LoopState:
 
         Raises StateClash with the state as it is now, StateTooLarge, StoreError; then nothing has been changed.
         """
-        data = text.encode("utf-8", "replace")
+        data = self._redact(text).encode("utf-8", "replace")
         self._measure(data)
         with self._alone():
             before, number = self._current()
@@ -113,7 +120,7 @@ class LoopState:
         with self._alone():
             _, number = self._current()
             name = self._name(number + 1, author, f"{note}-{_KEPT}" if note else _KEPT)
-            write_atomic(self._versions / name, text.encode("utf-8", "replace"), durable=True)
+            write_atomic(self._versions / name, self._redact(text).encode("utf-8", "replace"), durable=True)
         return name
 
     def version(self, name: str) -> str:

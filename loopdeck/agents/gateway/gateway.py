@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
+from loopdeck.agents import keys
 from loopdeck.agents.gateway import speech as speeches
 from loopdeck.agents.gateway.address import Address
 from loopdeck.agents.gateway.asked import Speech
@@ -30,7 +31,7 @@ class Gateway:
         self._upstreams = upstreams
         self._answers = Answers()
         self._prefix = f"/{secrets.token_urlsafe(24)}"
-        self._token = secrets.token_urlsafe(32)
+        self._token = keys.hold(secrets.token_urlsafe(32))
         self._server: asyncio.Server | None = None
         self._client: httpx2.AsyncClient | None = None
         self._open: set[asyncio.Task[None]] = set()
