@@ -119,7 +119,8 @@ VERBS: dict[str, Verb] = {
         _run, _option("check", metavar="CHECK", help="its name"), _option("grade", choices=("pass", "fail")), _why, _json)),
     "state": Verb("state", "read, edit, see who changed what", _words(
         _option("loop", metavar="LOOP", help="a loop's name"), _option("--edit", action="store_true", help="open it in $EDITOR"),
-        _option("--history", action="store_true", help="who changed what, when"), _json)),
+        _option("--history", action="store_true", help="who changed what, when"),
+        _option("--board", action="store_true", help="its items as open, in progress and done"), _json)),
     "diff": Verb("review", "what a run produced", _words(
         _run, _option("--stat", action="store_true", help="only which files, and how much"), _json)),
     "read": Verb("read", "mark what a run changed as read; without a run, list what nobody has read", _words(
@@ -140,6 +141,12 @@ VERBS: dict[str, Verb] = {
         _option("--dir", default="", metavar="PATH", help="where to do it (a new temporary folder if not given)"), _json)),
     "mcp": Verb("mcp", "serve a loop's state, findings, budget and operator to an agent, as an MCP server over stdio", _words(
         _option("--loop", default="", metavar="LOOP", help="of which loop, outside of a run's worktree"))),
+    "hook": Verb("hook", "for a Claude Code or Codex session started elsewhere: tell of its calls, ask the deck, be braked", _words(
+        _option("agent", nargs="?", default="", metavar="AGENT", help="whose hook this is: claude or codex; the event is read from stdin"),
+        _option("--install", choices=("claude", "codex"), default="", metavar="AGENT", help="add it to this project's settings, after asking"),
+        _option("--yes", action="store_true", help="add it without a question"),
+        _option("--brake", default="", metavar="SESSION", help="let no further call of a session through"),
+        _option("--release", default="", metavar="SESSION", help="let its calls through again"), _why)),
     "where": Verb("where", "the deck's paths", _words(_json)),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from loopdeck.cli import here, out
 from loopdeck.core.plural import some
 from loopdeck.deck import stating
 from loopdeck.deck.decks import Deck
-from loopdeck.errors import UsageError
+from loopdeck.errors import StoreError, UsageError
 from loopdeck.store.state import LoopState, Version
 
 _SHOWN = 40
@@ -21,6 +21,8 @@ def run(options: argparse.Namespace) -> int:
     deck = here.deck()
     loop = _known(deck, options.loop)
     state = LoopState(deck.home.state_dir(loop))
+    if options.board:
+        return _board(deck, loop, options.json)
     if options.history:
         return _history(loop, state, options.json)
     now = state.peek()
@@ -37,6 +39,23 @@ def run(options: argparse.Namespace) -> int:
     out.say(text.rstrip("\n"))
     if now is None:
         out.warn(f"(not on disk yet: the first run begins with this; `loopdeck state {loop} --edit` changes it before)")
+    return 0
+
+
+def _board(deck: Deck, loop: str, as_json: bool) -> int:
+    """The items of the state, as open, in progress and done."""
+    from loopdeck.deck.project import lines, project
+
+    found = project((deck,), (0, loop))
+    if found.trouble:
+        raise StoreError(found.trouble[0], where=str(deck.home.state_dir(loop)))
+    if as_json:
+        keys = ("text", "place", "heading", "line", "depth")
+        said = [{key: getattr(one.item, key) for key in keys} for one in found.cards]
+        out.document({"loop": loop, "items": said})
+        return 0
+    for line in lines(found):
+        out.say(line)
     return 0
 
 

@@ -34,7 +34,7 @@ PLACES = {
     "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
     "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"),
     "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"),
-    "harness": ("harness", "HarnessScreen"),
+    "harness": ("harness", "HarnessScreen"), "project": ("project", "ProjectScreen"),
 }  # fmt: skip
 """The module and class of each place's screen. Those about one run take its row."""
 Make = Callable[[Callable[[Snapshot], None]], Watcher]

@@ -179,6 +179,10 @@ class Hand(_Base):
         """The loop's state."""
         self._into("state")
 
+    def action_board(self) -> None:
+        """The items of its state."""
+        self._into("project")
+
     def action_why(self) -> None:
         """The evidence."""
         self._into("why")

@@ -175,3 +175,13 @@ def test_a_live_run_does_not_hold_the_state(front, inside):
     editor(door, "text += '\\nmine\\n'")
     assert inside(door, "state", "waiting", "--edit").code == 0
     assert inside(door, "state", "waiting").out.endswith("mine\n")
+
+
+@pytest.mark.req("S2-059")
+def test_the_board_has_the_items_of_the_state_by_column(front, inside):
+    door = front(fixer())
+    said = inside(door, "state", "fixer", "--board").out
+    assert said.startswith("open (1)\n  ○ ")
+    assert "\nin progress (0)\n\ndone (0)\n" in said
+    (item,) = inside(door, "state", "fixer", "--board", "--json").json["items"]
+    assert (item["place"], item["heading"]) == ("open", "Open")

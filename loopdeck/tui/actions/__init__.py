@@ -25,6 +25,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "why": ("why",),
     "compare": ("compare",),
     "harness": ("harness",),
+    "project": ("project",),
     "help": (),
 }
 """For each screen the modules of this package that list its own actions, besides those of everywhere."""

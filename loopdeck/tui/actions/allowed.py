@@ -31,6 +31,7 @@ _TESTS: dict[str, _Test] = {
     "retry": lambda row: row.status == "ended" and row.iteration > 0,
     "verdict": lambda row: row.status == "asking" and row.asking == "verdict",
     "edit": lambda _: True,
+    "board": lambda _: True,
     "why": lambda _: True,
     "trace": lambda row: bool(row.run),
     "review": lambda row: bool(row.branch),

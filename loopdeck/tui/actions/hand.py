@@ -14,6 +14,7 @@ ACTIONS = (
     Action(id="hand.retry", key="R", help="Retry from an earlier iteration, as a new run", group="hand", danger=True),
     Action(id="hand.verdict", key="V", label="verdict", help="Give the verdict a human check waits for", group="answer"),
     Action(id="hand.edit", key="e", label="state", help="Edit the state: read it, change it, see who changed what", group="edit"),
+    Action(id="hand.board", key="b", help="Board: the items of its state as open, in progress and done", group="look"),
     Action(id="hand.why", key="w", label="why", help="Why: the evidence for its status, stop and spend", group="look"),
     Action(id="hand.trace", key="t", label="trace", help="Trace: everything it did", group="look"),
     Action(id="hand.review", key="v", label="review", help="Review: what it made, file by file; merge or discard", group="look"),

@@ -149,6 +149,10 @@ class DeckScreen(Hand, RoomScreen):
         """A loop by its name."""
         self.query_one(WordLine).open("jump")
 
+    def action_boards(self) -> None:
+        """What all loops have done, and what is open."""
+        self.room.down("project")
+
     def action_harness(self) -> None:
         """What is around the models."""
         self.room.down("harness")
