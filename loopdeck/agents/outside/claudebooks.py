@@ -48,8 +48,9 @@ class Books:
                 delta = part(event, "delta")
                 reply.size += sum(len(text(delta, key).encode()) for key in ("text", "thinking", "partial_json"))
             case "message_delta" if (reply := self._replies.get(lane)) is not None:
-                reply.counts |= _counts(part(event, "usage"), _STREAM)
-                reply.told = True
+                figures = _counts(part(event, "usage"), _STREAM)
+                reply.counts |= figures
+                reply.told |= "output" in figures
             case "message_stop":
                 self._settle(lane)
 

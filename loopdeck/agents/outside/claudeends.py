@@ -41,7 +41,7 @@ def ended(result: Json, said: str, api_error: str) -> Ended:
             return Ended("failed", said, "malformed", "claude gave no answer of the form that was asked for")
         case "error_during_execution" if why.startswith("aborted"):
             return Ended("cancelled", said, message="claude: the turn was interrupted")
-    return Ended("failed", said, _kind(words, count(result, "api_error_status")), f"claude: {words or why or subtype}"[:2000])
+    return Ended("failed", said, _kind(words, count(result, "api_error_status")), f"claude: {words or subtype}"[:2000])
 
 
 def vanished(ended: Ended, *, resumed: bool) -> Ended:
