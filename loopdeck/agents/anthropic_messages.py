@@ -80,7 +80,7 @@ def _body(request: ModelRequest) -> Json:
         tools.append({"name": ANSWER_TOOL, "description": "Give your answer by calling this.", "input_schema": schema})
         body["tool_choice"] = {"type": "tool", "name": ANSWER_TOOL}
     if tools:
-        tools[-1]["cache_control"] = _EPHEMERAL
+        tools[-1]["cache_control"] = _steady(request)
         body["tools"] = tools
     if system := _system(request):
         body["system"] = system
@@ -88,12 +88,17 @@ def _body(request: ModelRequest) -> Json:
     return body
 
 
+def _steady(request: ModelRequest) -> Json:
+    """The mark at the end of what stays the same. Marks for longer come before those for shorter, so only this one may say an hour."""
+    return _EPHEMERAL if request.keep == "5m" else {**_EPHEMERAL, "ttl": request.keep}
+
+
 def _system(request: ModelRequest) -> list[Json]:
     parts = [part for part in request.system if part.text.strip()]
     blocks: list[Json] = [{"type": "text", "text": part.text} for part in parts]
     stable = [index for index, part in enumerate(parts) if part.stable]
     if stable:
-        blocks[stable[-1]]["cache_control"] = _EPHEMERAL
+        blocks[stable[-1]]["cache_control"] = _steady(request)
     return blocks
 
 
@@ -132,11 +137,19 @@ def _content(message: Message, names: Names) -> list[Json | Raw]:
     return sorted(content, key=lambda block: not (isinstance(block, dict) and block["type"] == "tool_result"))
 
 
+class _Kept(Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class _Count(Struct):
+    cache_creation: _Kept | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
+
+
+_COUNTED = tuple(name for name in _Count.__struct_fields__ if name.endswith("_tokens"))
 
 
 class _Delta(Struct):
@@ -211,6 +224,7 @@ class MessagesReader:
         self._dialect = dialect
         self._head = _Head()
         self._stop = ""
+        self._hour_writes = 0
         self._usage: dict[str, int] = {}
         self._blocks: dict[int, _OpenBlock] = {}
 
@@ -260,7 +274,9 @@ class MessagesReader:
         """Later figures are totals and replace earlier ones; a zero says nothing of what was said before."""
         if count is None:
             return
-        for name in count.__struct_fields__:
+        if count.cache_creation is not None:
+            self._hour_writes = count.cache_creation.ephemeral_1h_input_tokens or self._hour_writes
+        for name in _COUNTED:
             value = getattr(count, name)
             if value or (value is not None and name == "output_tokens"):
                 self._usage[name] = value
@@ -273,7 +289,8 @@ class MessagesReader:
         if self._request.answer_schema:
             blocks, stop = _structured(blocks, stop)
         usage, certainty = self._metered()
-        return ModelReply(blocks, stop, usage, self._head.model, certainty, request_id=self._head.id)
+        hour = min(self._hour_writes, usage.cache_write)
+        return ModelReply(blocks, stop, usage, self._head.model, certainty, request_id=self._head.id, hour_writes=hour)
 
     def input_told(self) -> Usage:
         """The input as told so far."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _PICO_PER_TOKEN = 10**6
 """A dollar per million tokens, in picodollars per token."""
+_HOUR = 2
+"""What a token that a cache keeps for an hour costs to write, in prices of fresh input."""
 
 _ORDINARY_INPUT = 100_000
 """Tokens; lists charge more only above twice as many."""
@@ -53,12 +55,18 @@ def keep_on(shelf: Shelf) -> None:
 
 
 def rates(
-    model: str, provider_hint: str, overrides: Mapping[str, Price], *, most_input: int | None = None, now: datetime | None = None
+    model: str,
+    provider_hint: str,
+    overrides: Mapping[str, Price],
+    *,
+    most_input: int | None = None,
+    hour: bool = False,
+    now: datetime | None = None,
 ) -> Rates | None:
     """The dearest rates that a call of `model` can be charged at, or None if its price is not known.
 
     `provider_hint` is an agent's kind, a provider's name, or the address of its API. `most_input` is the most input tokens that the
-    call can have; what is charged only above that is left out.
+    call can have; what is charged only above that is left out. `hour`: some of it may be written to a cache for an hour.
     """
     if price := overrides.get(model):
         return _own(price)
@@ -71,7 +79,7 @@ def rates(
         input=max(one.input for one in found),
         output=max(one.output for one in found),
         cache_read=max(one.cache_read for one in found),
-        cache_write=max(one.cache_write for one in found),
+        cache_write=max(max(one.cache_write, _HOUR * one.input if hour else 0) for one in found),
         source=found[0].source,
     )
 
@@ -81,8 +89,13 @@ def ordinary(model: str, provider_hint: str, overrides: Mapping[str, Price]) -> 
     return rates(model, provider_hint, overrides, most_input=_ORDINARY_INPUT)
 
 
-def cost(model: str, usage: Usage, provider_hint: str, overrides: Mapping[str, Price], *, now: datetime | None = None) -> int | None:
-    """Picodollars for one call's `usage`, at the tier its input reached; None if the price is not known."""
+def cost(
+    model: str, usage: Usage, provider_hint: str, overrides: Mapping[str, Price], *, hour_writes: int = 0, now: datetime | None = None
+) -> int | None:
+    """Picodollars for one call's `usage`, at the tier its input reached; None if the price is not known.
+
+    `hour_writes` is the part of what was written to a cache that is to be kept for an hour. Source of its price: Anthropic's list.
+    """
     if price := overrides.get(model):
         return _own(price).cost(usage)
     current = next(iter(_possible(model, provider_hint, now or datetime.now(UTC))), None)
@@ -90,7 +103,8 @@ def cost(model: str, usage: Usage, provider_hint: str, overrides: Mapping[str, P
         return None
     size = usage.input + usage.cache_read + usage.cache_write
     at_tier = [one for start, one in current if size > start]
-    return (at_tier[-1] if at_tier else current[0][1]).cost(usage)
+    reached = at_tier[-1] if at_tier else current[0][1]
+    return reached.cost(usage) + hour_writes * max(0, _HOUR * reached.input - reached.cache_write)
 
 
 def _own(price: Price) -> Rates:

@@ -68,11 +68,15 @@ class ToolSchema(Struct, frozen=True):
     schema: str
 
 
+Keep = Literal["5m", "1h"]
+
+
 class ModelRequest(Struct, frozen=True):
     """One model call. `system` is in stable-first order; `max_output` is the most the model may write, in tokens.
 
     `answer_schema`, if given, is JSON Schema text for a structured answer (a rubric's verdict), which then is the reply's only text.
     `session` is what the agent said of itself in the reply before (an agent's session id, the scripted agent's place).
+    `keep` is how long the provider is asked to keep the stable part, where it can be asked.
     """
 
     model: str
@@ -83,13 +87,17 @@ class ModelRequest(Struct, frozen=True):
     answer_schema: str = ""
     session: str = ""
     iteration: int = 1
+    keep: Keep = "5m"
 
 
 Stop = Literal["end", "tools", "max_output", "refused"]
 
 
 class ModelReply(Struct, frozen=True):
-    """A model's whole answer. `usage` is disjoint; `certainty` says how it is known; `session` is handed back with the next request."""
+    """A model's whole answer. `usage` is disjoint; `certainty` says how it is known; `session` is handed back with the next request.
+
+    `hour_writes` is the part of `usage.cache_write` that was written to be kept for an hour, which is dearer.
+    """
 
     blocks: tuple[Block, ...]
     stop: Stop
@@ -98,6 +106,7 @@ class ModelReply(Struct, frozen=True):
     certainty: Certainty = "priced"
     session: str = ""
     request_id: str = ""
+    hour_writes: int = 0
 
     @property
     def text(self) -> str:

@@ -46,7 +46,7 @@ class PromptSent(Happening, frozen=True):
 
 
 class ModelReplied(Happening, frozen=True):
-    """A model's answer, whole."""
+    """A model's answer, whole. `hour_writes` is the part of what was written to a cache that is kept for an hour."""
 
     iteration: int
     role: Role
@@ -59,6 +59,7 @@ class ModelReplied(Happening, frozen=True):
     cost: int | None = None
     certainty: Certainty = "priced"
     request_id: str = ""
+    hour_writes: int = 0
     problem: Problem | None = None
 
 

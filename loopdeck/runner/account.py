@@ -56,7 +56,7 @@ class Account:
         self._record.traced(
             tr.ModelReplied(
                 self._record.run.iteration, called.role, called.id, reply.model or called.model, reply.blocks, reply.stop, reply.usage,
-                seconds, cost, reply.certainty, reply.request_id,
+                seconds, cost, reply.certainty, reply.request_id, hour_writes=reply.hour_writes,
             )
         )  # fmt: skip
         asked = tuple(CallAsked(use.id, use.tool) for use in reply.calls)

@@ -10,6 +10,7 @@ from loopdeck.agents import prices
 from loopdeck.core import events as ev
 from loopdeck.core import memory
 from loopdeck.core import trace as tr
+from loopdeck.core.caching import lost_between
 from loopdeck.core.spec import LoopSpec
 from loopdeck.git.pool import Pool
 from loopdeck.git.repository import find
@@ -41,8 +42,9 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     chosen = await door_for(frozen.spec, Ground(repo, home.path, tree, env), frozen.run, _teller(record))
     _tell_of(record, chosen)
     _refuse_alone(record, chosen, frozen.spec)
-    if chosen.notice and record.run.status not in ("idle", "ended") and chosen.notice not in record.run.notices:
-        record.happened(ev.NoticeRaised(chosen.notice))
+    for notice in (chosen.notice, lost_between(frozen.spec)):
+        if notice and record.run.status not in ("idle", "ended") and notice not in record.run.notices:
+            record.happened(ev.NoticeRaised(notice))
     door = chosen.door
     pool = Pool(home.worktrees / ".pool", Mutex(home.locks / "worktrees").held)
     workplace = Workplace(repo, frozen.spec, tree, pool, door, env)

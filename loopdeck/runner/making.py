@@ -9,6 +9,7 @@ from msgspec import structs
 from loopdeck.core import events as ev
 from loopdeck.core import progress, prompt, steps
 from loopdeck.core import trace as tr
+from loopdeck.core.caching import keep_for
 from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, Part, ToolSchema, ToolUse
 from loopdeck.core.findings import Problem
 from loopdeck.core.routing import maker_route
@@ -56,7 +57,7 @@ class Making:
         line = Line(route.agent, self._site.model_agent(route.agent), "maker", self._site.prices, self._template, route.why)
         request = ModelRequest(
             route.model, self._system, talk.messages(), self._tools(), self._site.spec.maker.max_output_tokens,
-            session=run.session, iteration=run.iteration,
+            session=run.session, iteration=run.iteration, keep=keep_for(self._site.spec),
         )  # fmt: skip
         try:
             reply = await self._meter.call(line, request, (*self._system, *talk.instruction))

@@ -15,7 +15,7 @@ from loopdeck.agents.port import ModelAgent
 from loopdeck.core import events as ev
 from loopdeck.core import trace as tr
 from loopdeck.core.budget import NoRoom, Room, room
-from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, ModelFailed, ModelReply, ModelRequest, Part
+from loopdeck.core.conversation import PATIENT, RETRYABLE, BudgetSpent, Keep, ModelFailed, ModelReply, ModelRequest, Part
 from loopdeck.core.decide import MAX_FAILURES, back_off
 from loopdeck.core.happening import Role
 from loopdeck.core.spec import Price
@@ -39,7 +39,7 @@ class Line:
     template: str
     route: str = ""
 
-    def rates(self, model: str, most_input: int) -> Rates | None:
+    def rates(self, model: str, most_input: int, keep: Keep = "5m") -> Rates | None:
         """The dearest prices of `model` for a call with at most `most_input` tokens of input.
 
         A scripted agent without a model is free, an unknown model has none.
@@ -47,14 +47,14 @@ class Line:
         model = self.agent.priced_as or model
         if self.kind == "scripted" and not model:
             return FREE
-        return prices.rates(model, self.kind, self.prices, most_input=most_input)
+        return prices.rates(model, self.kind, self.prices, most_input=most_input, hour=keep == "1h")
 
-    def cost(self, model: str, usage: Usage) -> int | None:
+    def cost(self, model: str, usage: Usage, hour_writes: int = 0) -> int | None:
         """Picodollars for `usage`, or None."""
         model = self.agent.priced_as or model
         if self.kind == "scripted" and not model:
             return 0
-        return prices.cost(model, usage, self.kind, self.prices)
+        return prices.cost(model, usage, self.kind, self.prices, hour_writes=hour_writes)
 
 
 class Meter:
@@ -91,7 +91,8 @@ class Meter:
         except asyncio.CancelledError:
             self._account.settle_bound(ev.ModelCallSettled(called.id, failure="cut", message="stopped while it ran"))
             raise
-        settled = self._account.answered(called, reply, line.cost(request.model, reply.usage), time.monotonic() - begun)
+        cost = line.cost(request.model, reply.usage, reply.hour_writes)
+        settled = self._account.answered(called, reply, cost, time.monotonic() - begun)
         if reply.certainty == "estimated":
             # The provider named no usage: what was reserved is what it may have been.
             self._account.settle_bound(settled)
@@ -119,7 +120,7 @@ class Meter:
         """Input bound and room for the call; asks the provider for a tighter count only where the sure bound does not fit."""
         run = self._record.run
         bound = line.agent.input_bound(request)
-        rates = line.rates(request.model, bound)
+        rates = line.rates(request.model, bound, request.keep)
         allowed = room(run, rates, bound, request.max_output)
         if isinstance(allowed, NoRoom) and isinstance(room(run, rates, 0, request.max_output), Room):
             counted = await line.agent.count_input(request)

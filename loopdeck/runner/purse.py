@@ -22,6 +22,8 @@ from loopdeck.runner.record import Record
 
 POLL_S = 0.05
 """How often a held request looks whether the run goes on."""
+_HOUR = b'"1h"'
+"""What a request says that has something kept for an hour."""
 _STANDING = ("paused", "asking", "waiting", "queued")
 
 
@@ -72,7 +74,8 @@ class RunPurse:
         return (wanted.output or self._most_output) * wanted.choices
 
     def _rates(self, wanted: Wanted) -> Rates | None:
-        return prices.rates(wanted.model, wanted.vendor, self._own, most_input=wanted.input_bound)
+        hour = _HOUR in wanted.body
+        return prices.rates(wanted.model, wanted.vendor, self._own, most_input=wanted.input_bound, hour=hour)
 
     def _room(self, wanted: Wanted, input_bound: int) -> Room | NoRoom:
         return room(self._record.run, self._rates(wanted), input_bound, self._output(wanted))
@@ -117,7 +120,7 @@ class RunPurse:
             cost = self._bound_cost(grant, one, reply.usage)
             self._account.settle_bound(self._account.answered(one.called, reply, cost, seconds), reply.usage, cost)
             return
-        cost = prices.cost(grant.wanted.model, reply.usage, grant.wanted.vendor, self._own)
+        cost = prices.cost(grant.wanted.model, reply.usage, grant.wanted.vendor, self._own, hour_writes=reply.hour_writes)
         self._account.settle(self._account.answered(one.called, reply, cost, seconds))
 
     def fail(self, grant: Grant, failure: ModelFailed, seconds: float) -> None:

@@ -22,3 +22,11 @@ def steady(request: Request) -> Answer:
             return Answer("And again.", (Call("grep", '{"pattern": "attempt|right"}'),))
         case _:
             return Answer("Done. " * 20)
+
+
+def brisk(request: Request) -> Answer:
+    """Two turns in each iteration, never right."""
+    said = re.search(r"Iteration (\d+) of", request.texts[0])
+    if request.turns:
+        return Answer("Done.")
+    return Answer("Writing.", (Call("write_file", json.dumps({"path": "answer.txt", "content": f"attempt {said and said[1]}\n"})),))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from loopdeck.core.usage import Usage
+from tests.kit.model_ledger import hour_writes
 from tests.kit.model_talk import Answer, Call, Request
 
 Json = dict[str, Any]
@@ -85,12 +86,13 @@ def read_messages(body: Json) -> Json:
     }
 
 
-def _messages_usage(usage: Usage) -> Json:
+def _messages_usage(request: Request, usage: Usage) -> Json:
+    hour = hour_writes(request.body, usage)
     return {
         "input_tokens": usage.input,
         "cache_creation_input_tokens": usage.cache_write,
         "cache_read_input_tokens": usage.cache_read,
-        "cache_creation": {"ephemeral_5m_input_tokens": usage.cache_write, "ephemeral_1h_input_tokens": 0},
+        "cache_creation": {"ephemeral_5m_input_tokens": usage.cache_write - hour, "ephemeral_1h_input_tokens": hour},
         "output_tokens": usage.output,
         "service_tier": "standard",
     }
@@ -128,7 +130,7 @@ def messages_body(request: Request, answer: Answer, usage: Usage) -> Json:
         "stop_sequence": None,
     }
     if answer.told != "never":
-        body["usage"] = _messages_usage(usage)
+        body["usage"] = _messages_usage(request, usage)
     return body
 
 
@@ -166,7 +168,7 @@ def messages_events(request: Request, answer: Answer, usage: Usage) -> Iterator[
         "delta": {"stop_reason": _messages_stop(answer), "stop_sequence": None},
     }
     if answer.told != "never":
-        end["usage"] = _messages_usage(usage) if answer.told == "end" else {"output_tokens": usage.output}
+        end["usage"] = _messages_usage(request, usage) if answer.told == "end" else {"output_tokens": usage.output}
     yield "message_delta", end
     yield "message_stop", {"type": "message_stop"}
 

@@ -16,8 +16,8 @@ from tests.kit.model_talk import TOOL_PREAMBLE, Charge, Request, tokens_in
 _CHAT_STEP = 128
 
 
-def _blocks(body: Any) -> Iterator[tuple[str, bool]]:
-    """The cacheable blocks of a Messages body in the provider's order, each with whether a mark ends it."""
+def _whole(body: Any) -> list[dict[str, Any]]:
+    """The cacheable blocks of a Messages body in the provider's order."""
     system = body.get("system") or []
     parts = [{"type": "text", "text": system}] if isinstance(system, str) else system
     runs = [*(body.get("tools") or ()), *parts]
@@ -25,9 +25,25 @@ def _blocks(body: Any) -> Iterator[tuple[str, bool]]:
         content = message["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
         runs += [{"role": message["role"], **block} for block in blocks]
-    for block in runs:
+    return runs
+
+
+def _blocks(body: Any) -> Iterator[tuple[str, bool]]:
+    """Each of them as text, with whether a mark ends it."""
+    for block in _whole(body):
         bare = {key: value for key, value in block.items() if key != "cache_control"}
         yield json.dumps(bare, ensure_ascii=False), "cache_control" in block
+
+
+def hour_writes(body: Any, usage: Usage) -> int:
+    """How much of what a Messages request writes to the cache lies before a mark that keeps it for an hour."""
+    size = kept = 0
+    marks = [block.get("cache_control") for block in _whole(body)]
+    for (text, _), mark in zip(_blocks(body), marks, strict=True):
+        size += len(text.encode())
+        if mark is not None and mark.get("ttl") == "1h":
+            kept = tokens_in(size)
+    return max(0, min(kept, usage.cache_read + usage.cache_write) - usage.cache_read)
 
 
 class Ledger:
