@@ -31,3 +31,4 @@ def path_without_bwrap(tmp_path_factory) -> str:
 def without_walls(monkeypatch, path_without_bwrap) -> None:
     """As on a machine that can make no sandbox: every command asks, and what is allowed can do what its operator can."""
     monkeypatch.setenv("PATH", path_without_bwrap)
+    monkeypatch.setenv("LOOPDECK_SANDBOX", "bubblewrap")

@@ -75,6 +75,10 @@ def _list(deck: Deck, as_json: bool) -> int:
         out.say(f"{approval.id}  {one.run.loop}  {approval.tier}  since {approval.since}{until}")
         out.say(f"  {approval.tool} {approval.summary}")
         out.say(f"  in {approval.cwd}; {approval.reason or approval.rule}")
+        run = one.run
+        for text, tone in held(run.door, approval.walls, run.hosts, run.lacks):
+            if tone != "plain":
+                out.say(f"  {text}")
     return 0
 
 

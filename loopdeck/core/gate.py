@@ -41,7 +41,7 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     """What a call is judged by: the rules as they are written, protected globs, the level.
 
     `confined` says that a sandbox holds commands, `network` that it lets them reach the network, `listed` that it lets them reach some
-    hosts.
+    hosts; `partly`, that there is one which can't hold all that they could do, so that they count as not held.
     """
 
     allow: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class Policy(Struct, frozen=True, omit_defaults=True):
     network: bool = False
     level: Level = "assisted"
     listed: bool = False
+    partly: bool = False
 
     @property
     def walled(self) -> Walled:
@@ -137,10 +138,12 @@ def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier, do
     if (tool in TOOL_NAMES and tool != "bash") or tool.startswith(_OURS):
         return Ruling("allow", "default", risk, "it stays in the worktree")
     if policy.confined and not policy.network and policy.level != "report":
-        return Ruling("allow", "default", risk, "it can't leave the sandbox")
+        beyond = ", but for the hosts that are listed" if policy.listed else ""
+        return Ruling("allow", "default", risk, f"it can't leave the sandbox{beyond}")
     if doubts:
         return Ruling("ask", "default", risk, f"the rule {doubts[0][0]} names it, but {doubts[0][1]}")
-    why = "from the sandbox it can reach the network" if policy.confined else "no sandbox holds it"
+    bare = "the sandbox of this machine does not hold all that it could do" if policy.partly else "no sandbox holds it"
+    why = "from the sandbox it can reach the network" if policy.confined else bare
     return Ruling("ask", "default", risk, f"no rule allows it, and {why}")
 
 

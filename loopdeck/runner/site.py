@@ -115,8 +115,9 @@ class Site:
         given = binding.in_force(run.rules, self.record.now(), run.clock)
         return gate.Policy(
             allow=(*gates.allow, *given), ask=gates.ask, deny=gates.deny, protect=self.spec.workspace.protect,
-            confined=self.door.confines and not self.connected.is_remote(tool), network=self.spec.sandbox.network is True,
-            level=self.spec.level, listed=bool(self.spec.sandbox.network),
+            confined=self.door.confines and not run.lacks and not self.connected.is_remote(tool),
+            network=self.spec.sandbox.network is True, level=self.spec.level, listed=bool(self.spec.sandbox.network),
+            partly=self.door.confines and bool(run.lacks),
         )  # fmt: skip
 
     @property

@@ -31,12 +31,9 @@ from loopdeck.sandbox.port import Command, Conversation, Finished, OnReached
 from loopdeck.sandbox.seals import Seals
 from loopdeck.sandbox.talk import Talk, talking
 from loopdeck.sandbox.waiting import pidfd, refuse, undisturbed
-from loopdeck.sandbox.walls import Walls
+from loopdeck.sandbox.walls import LARGEST_FILE, MOST_PROCESSES, Walls
 from loopdeck.sandbox.ways import Ways, same_ports, ways
 
-MOST_PROCESSES = 4096
-"""Of one command, for an ordinary user: the kernel counts none of root's."""
-LARGEST_FILE = 16 << 30
 _LIMITS = {
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_FSIZE: LARGEST_FILE,

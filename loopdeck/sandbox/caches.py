@@ -31,7 +31,7 @@ _WHERE_IT_FETCHES = {"CARGO_HOME": "cargo", "GOMODCACHE": "go-mod", "GRADLE_USER
 
 def cache(caches: Path, command: Command) -> Path:
     """The cache of a command's kind, in the loop's folder `caches`."""
-    return caches / ("maker" if command.role == "tool" else "checks")
+    return caches / ("maker" if command.role in ("tool", "agent") else "checks")
 
 
 def variables(folder: Path, fetches: bool) -> dict[str, str]:

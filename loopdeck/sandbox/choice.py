@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loopdeck.core.happening import Walls as HeldBy
 from loopdeck.core.spec import LoopSpec
@@ -14,7 +15,10 @@ from loopdeck.git.provision import found_in
 from loopdeck.git.repository import Repository
 from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.sandbox.port import Door, OnReached
-from loopdeck.sandbox.probe import proof
+from loopdeck.sandbox.probe import Proof, proof
+
+if TYPE_CHECKING:
+    from loopdeck.sandbox.walls import Walls
 
 UNSANDBOXED = "unsandboxed: approvals are advisory, and what a command does it does with your rights"
 
@@ -43,9 +47,9 @@ class Ground:
 async def door_for(spec: LoopSpec, ground: Ground, marker: str, tell: OnReached | None = None) -> Chosen:
     """The door for commands of `spec`; `marker` names the run. `tell` hears of connections where hosts are listed."""
     repo, deck, tree, env = ground.repo, ground.deck, ground.tree, ground.env
-    found = await proof(deck / "walls.json")
+    first, found = await _proven(deck / "walls.json")
     if not found.holds:
-        return Chosen(PlainDoor(marker), f"{UNSANDBOXED} ({found.why})")
+        return Chosen(PlainDoor(marker), f"{UNSANDBOXED} ({first.why}; {found.why})")
     # Nothing of this is needed without a sandbox.
     from loopdeck.sandbox import seals
     from loopdeck.sandbox.bubble import BubbleDoor
@@ -67,13 +71,40 @@ async def door_for(spec: LoopSpec, ground: Ground, marker: str, tell: OnReached 
         caches=_caches(deck / "caches" / spec.name),
     )
     seals.clear(tree)
+    if found is not first:
+        return _second(spec, found, walls, marker)
     return Chosen(BubbleDoor(found.program, walls, marker, tell=tell), "", *_held(spec))
 
 
 async def unheld(kept: Path) -> str:
     """Why nothing can hold commands on this machine, in a sentence; empty if something can. `kept` is where proofs are noted."""
-    found = await proof(kept)
-    return found.why
+    first, found = await _proven(kept)
+    return "" if found.holds else f"{first.why}; {found.why}"
+
+
+async def _proven(kept: Path) -> tuple[Proof, Proof]:
+    """What was found of bubblewrap, and of what is to be used: the same where bubblewrap holds."""
+    first = await proof(kept)
+    if first.holds:
+        return first, first
+    from loopdeck.sandbox.second import second_proof
+
+    return first, await second_proof(kept.with_name(f"second-{kept.name}"))
+
+
+def _second(spec: LoopSpec, found: Proof, walls: "Walls", marker: str) -> Chosen:
+    """A door that holds less, and says what."""
+    from loopdeck.sandbox.second import second_door
+
+    held, hosts = _held(spec)
+    lacks = found.lacks
+    if held == "listed":
+        # Ports can be opened to all hosts or to none; what a list would let through is shut.
+        held, hosts = "closed", ()
+        lacks = (*lacks, f"hosts can't be listed with {found.name}: those in `network` are out of reach")
+    notice = f"held by {found.name} and not by bubblewrap, so that commands ask: {'; '.join(lacks)}"
+    scratch = walls.caches.parent if walls.caches is not None else None
+    return Chosen(second_door(found.name, walls, marker, scratch), notice, held, hosts, lacks)
 
 
 def _held(spec: LoopSpec) -> tuple[HeldBy, tuple[str, ...]]:

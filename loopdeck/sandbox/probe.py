@@ -18,14 +18,22 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import loopdeck
 from loopdeck.errors import LoopdeckError
 from loopdeck.sandbox import family
-from loopdeck.sandbox.port import Command
+from loopdeck.sandbox.port import Command, Door
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopdeck.sandbox.walls import Walls
+
+SWITCH = "LOOPDECK_SANDBOX"
+"""The variable that says which sandboxes may be tried (`bubblewrap`, `landlock`, `sandbox-exec`, with commas); all if it isn't set."""
 _LEAST = (0, 8)
-_PROFILE = 2
+_PROFILE = 3
 """To be raised with every change of the walls: a proof of others counts no more."""
 _MOST_SECONDS = 10.0
 _SYSTEM = "/usr/bin"
@@ -72,11 +80,16 @@ if not writes("inside"): print("its own folder can't be written")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was found: `program` is the bubblewrap to use, `why` is empty if its walls hold, `version` is for people."""
+    """What was found: `program` is the bubblewrap to use, `why` is empty if its walls hold, `version` is for people.
+
+    `name` is what holds commands, where it is something else; `lacks` are sentences on what that can't hold.
+    """
 
     program: str
     version: str
     why: str
+    name: str = "bubblewrap"
+    lacks: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -85,8 +98,16 @@ class Proof:
 
     def __str__(self) -> str:
         if self.holds:
-            return f"bubblewrap {self.version} at {self.program} holds commands here: tried, and nothing got out"
+            where = f" at {self.program}" if self.program else ""
+            but = f"; not held: {'; '.join(self.lacks)}" if self.lacks else ""
+            return f"{self.name} {self.version}{where} holds commands here: tried, and nothing got out{but}"
         return self.why
+
+
+def may_try(*names: str) -> bool:
+    """True if one of these may hold commands, as far as the operator has said anything."""
+    said = os.environ.get(SWITCH)
+    return said is None or not {one.strip() for one in said.split(",")}.isdisjoint(names)
 
 
 def find() -> str:
@@ -98,12 +119,14 @@ def find() -> str:
 
 async def proof(kept: Path | None = None) -> Proof:
     """Whether commands can be held here. `kept` is a file where that is noted for the next time."""
+    if not may_try("bubblewrap"):
+        return Proof("", "", f"bubblewrap is not to be tried ({SWITCH})")
     program = find()
     if not program:
         why = "bubblewrap is not made for this system" if sys.platform == "darwin" else "bubblewrap is not installed"
         return Proof("", "", f"{why}: commands can't be confined with it")
     key = _key(program)
-    if kept is not None and (version := _noted(kept, key)):
+    if kept is not None and (version := noted(kept, key)):
         return Proof(program, version, "")
     version = _version(program)
     found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
@@ -114,20 +137,37 @@ async def proof(kept: Path | None = None) -> Proof:
     if why:
         return Proof(program, version, f"bubblewrap {version} at {program} can't hold commands here: {why}")
     if kept is not None:
-        _note(kept, key, version)
+        note(kept, key, version)
     return Proof(program, version, "")
 
 
 def facts() -> tuple[bool, tuple[str, ...]]:
     """Whether commands are held on this machine, and a sentence for each way; tried anew, so it takes some 100 ms."""
-    found = asyncio.run(proof())
-    return found.holds, (str(found), _leftovers())
+    found = asyncio.run(_every())
+    return any(one.holds for one in found), (*map(str, found), _leftovers())
+
+
+async def _every() -> list[Proof]:
+    """What was found of the sandboxes that this system could have, up to the first that holds."""
+    from loopdeck.sandbox.second import second_proof
+
+    first = await proof()
+    return [first] if first.holds else [first, await second_proof()]
 
 
 async def _breach(program: str) -> str:
-    """What is wrong with the walls, in a sentence; empty if they hold."""
+    """What is wrong with bubblewrap's walls, in a sentence; empty if they hold."""
     # Heavier than the rest of this module, and not needed where a proof is noted.
     from loopdeck.sandbox.bubble import BubbleDoor
+
+    return await breach(lambda walls, scratch: BubbleDoor(program, walls, "probe"), os.getpid())
+
+
+async def breach(door_of: "Callable[[Walls, Path], Door]", unseen: int = 0) -> str:
+    """What commands can do through a door that they should not, in a sentence; empty if nothing.
+
+    The door is made from walls and a folder for what goes with a command; process `unseen` should not be there, if one is given.
+    """
     from loopdeck.sandbox.toolchains import own
     from loopdeck.sandbox.walls import Walls
 
@@ -140,12 +180,14 @@ async def _breach(program: str) -> str:
         outside.write_text("mine")
         (home / "secret").write_text(canary)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        tried = (str(outside), str(home / "secret"), str(listener.getsockname()[1]), canary, str(os.getpid()))
+        tried = (str(outside), str(home / "secret"), str(listener.getsockname()[1]), canary, str(unseen))
         command = Command(
             (sys.executable, "-I", "-S", "-c", _TRIES, *tried), inside, {"PATH": "/usr/bin:/bin"}, _MOST_SECONDS, writable=(inside,)
         )
         try:
-            done = await BubbleDoor(program, Walls(inside, home=home, tools=own()), "probe").run(command)
+            door = door_of(Walls(inside, home=home, tools=own()), base)
+            done = await door.run(command)
+            door.close()
         except LoopdeckError as error:
             return error.what
         if done.exit_code != 0:
@@ -158,14 +200,20 @@ async def _breach(program: str) -> str:
 def _key(program: str) -> str:
     """What a proof holds for: this start of this machine, this program, this user and interpreter, these walls."""
     found = os.stat(program)  # noqa: PTH116 - all that is needed of it
-    boot = ""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     mine = (os.geteuid(), sys.executable, loopdeck.__version__, _PROFILE)
-    return json.dumps([boot, program, found.st_mtime_ns, found.st_size, *mine])
+    return json.dumps([boot(), program, found.st_mtime_ns, found.st_size, *mine])
 
 
-def _noted(kept: Path, key: str) -> str:
+def boot() -> str:
+    """This start of this machine; empty where the system gives it no name."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def noted(kept: Path, key: str) -> str:
+    """The version that a proof was noted for, if it was noted for this very `key`."""
     try:
         said = json.loads(kept.read_bytes())
         return str(said["version"]) if said["key"] == key else ""
@@ -173,7 +221,8 @@ def _noted(kept: Path, key: str) -> str:
         return ""
 
 
-def _note(kept: Path, key: str, version: str) -> None:
+def note(kept: Path, key: str, version: str) -> None:
+    """Note a proof for the next time."""
     # Only to save time: where it can't be kept, the next one tries again.
     with contextlib.suppress(OSError):
         aside = kept.with_name(f"{kept.name}.{os.getpid()}")

@@ -52,8 +52,8 @@ class Seals:
         self._laid += 1
         made = set(self._made)
         there = [path for path in self._there() if path not in made and path not in self._links]
-        ways = dict.fromkeys(way for path in (*there, *self._made) for way in _ways(path) if way not in made)
-        options = [option for way in ways if way not in there for option in ("--bind", self._at(way), self._at(way))]
+        on_the_way = dict.fromkeys(way for path in (*there, *self._made) for way in ways(path) if way not in made)
+        options = [option for way in on_the_way if way not in there for option in ("--bind", self._at(way), self._at(way))]
         for path in there:
             options += ("--ro-bind", self._at(path), self._at(path))
         for path in self._made:
@@ -70,11 +70,23 @@ class Seals:
             with contextlib.suppress(OSError):
                 os.rmdir(self._at(path))  # noqa: PTH106
         self._made = []
+        self.mend()
+
+    def places(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is to be sealed and is there, and what may not come to be. Nothing is put there: for doors without mounts."""
+        self._look()
+        missing = [name for name in STAND_INS if name not in self._before]
+        further = (*self._nested(), *self._protected_folders())
+        missing += [path for path in further if not os.path.lexists(self._tree / path) and self._reached(path)]
+        return tuple(self._there()), tuple(dict.fromkeys(missing))
+
+    def mend(self) -> None:
+        """Put links back where they led, and take away names that are another spelling of a sealed one."""
         for path, leads_to in self._links.items():
             _put_back(self._tree / path, leads_to)
         for name in self._names():
             if name not in self._before and gatedpaths.folded(name) in self._folded:
-                _remove(self._tree / name)
+                remove(self._tree / name)
 
     def _at(self, path: str) -> str:
         return f"{self._tree}/{path}"
@@ -85,7 +97,7 @@ class Seals:
         except OSError:
             return []
 
-    def _remember(self) -> None:
+    def _look(self) -> None:
         if self._deep is None:
             clear(self._tree)
             self._deep = tuple(self._walked())
@@ -94,6 +106,9 @@ class Seals:
         for path in (*self._roots(), *self._deep):
             with contextlib.suppress(OSError):
                 self._links[path] = str((self._tree / path).readlink())
+
+    def _remember(self) -> None:
+        self._look()
         for name in STAND_INS:
             if name not in self._before:
                 self._stand_in(name)
@@ -113,7 +128,7 @@ class Seals:
                 yield root
 
     def _stand_in(self, path: str) -> None:
-        for part in (*_ways(path), path):
+        for part in (*ways(path), path):
             # Quicker than to ask first, and there are two dozen of them.
             with contextlib.suppress(OSError):
                 os.mkdir(self._at(part), _MODE)  # noqa: PTH102
@@ -121,7 +136,7 @@ class Seals:
 
     def _reached(self, path: str) -> bool:
         """True if every folder on the way is a real one or missing."""
-        for way in _ways(path):
+        for way in ways(path):
             try:
                 if not stat.S_ISDIR((self._tree / way).lstat().st_mode):
                     return False
@@ -139,7 +154,7 @@ class Seals:
         wanted = dict.fromkeys((*self._roots(), *self._nested(), *self._protected_folders(), *(self._deep or ())))
         kept: dict[str, None] = {}
         for path in sorted(wanted, key=lambda path: path.count("/")):
-            if not any(way in kept for way in _ways(path)) and os.path.lexists(self._tree / path) and self._reached(path):
+            if not any(way in kept for way in ways(path)) and os.path.lexists(self._tree / path) and self._reached(path):
                 kept[path] = None
         return list(kept)
 
@@ -173,7 +188,7 @@ def clear(tree: Path) -> None:
                 place.rmdir()
 
 
-def _ways(path: str) -> Iterator[str]:
+def ways(path: str) -> Iterator[str]:
     """The folders on the way to `path`, outermost first."""
     parts = path.split("/")
     return ("/".join(parts[:end]) for end in range(1, len(parts)))
@@ -182,12 +197,13 @@ def _ways(path: str) -> Iterator[str]:
 def _put_back(place: Path, leads_to: str) -> None:
     with contextlib.suppress(OSError):
         if os.path.lexists(place) and (not place.is_symlink() or str(place.readlink()) != leads_to):
-            _remove(place)
+            remove(place)
         if not os.path.lexists(place):
             place.symlink_to(leads_to)
 
 
-def _remove(place: Path) -> None:
+def remove(place: Path) -> None:
+    """Delete what is there, whatever it is; what the disk does not let go of stays."""
     with contextlib.suppress(OSError):
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place, ignore_errors=True)

@@ -19,16 +19,19 @@ from loopdeck.sandbox.toolchains import SYSTEM, is_system, program
 TMP_BYTES = 1 << 30
 """Room in /tmp and in the home, each; it counts as memory."""
 SHM_BYTES = 256 << 20
+MOST_PROCESSES = 4096
+"""Of one command, for an ordinary user: the kernel counts none of root's."""
+LARGEST_FILE = 16 << 30
 NAMESPACES = (
     "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
     "--hostname", "loopdeck",
 )  # fmt: skip
-_ETC = (
+ETC = (
     "passwd", "group", "hosts", "nsswitch.conf", "ld.so.cache", "ssl", "pki", "crypto-policies", "alternatives", "localtime",
     "protocols", "services", "mime.types", "os-release", "fonts", "java-17-openjdk", "java-21-openjdk", "static",
 )  # fmt: skip
 """What programs need of /etc. Accounts, keys, and registries with their tokens are none of it."""
-_NETWORK_ETC = ("resolv.conf", "host.conf", "gai.conf")
+NETWORK_ETC = ("resolv.conf", "host.conf", "gai.conf")
 _PSEUDO = (
     "--proc", "/proc", "--remount-ro", "/proc",
     "--dev", "/dev", "--perms", "1777", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",
@@ -72,7 +75,7 @@ class Walls:
         shown = [*NAMESPACES, *(("--share-net",) if network else ()), *_system(network), *_PSEUDO]
         if self.home is not None and self.home != Path("/"):
             shown += ["--size", str(TMP_BYTES), "--tmpfs", str(self.home)]
-        own = tuple(self._program(command))
+        own = tuple(self.agents_own(command))
         outside = (*self.tools, *self.read, *own)
         for path in outside:
             shown += ("--symlink", str(path.readlink()), str(path)) if path in own and path.is_symlink() else _bound("--ro-bind", path)
@@ -92,7 +95,7 @@ class Walls:
             return {}
         return caches.variables(caches.cache(self.caches, command), self.open_to(command) or bool(self.listed(command)))
 
-    def _program(self, command: Command) -> Iterator[Path]:
+    def agents_own(self, command: Command) -> Iterator[Path]:
         """What an agent consists of, unless it is shown anyhow: it may be installed where no tool of the operator's is.
 
         Links to it are given too, and made again as links: it may look at what is around the place they lead to.
@@ -121,6 +124,13 @@ class Walls:
                 yield from _bound("--ro-bind", path / ".git")
 
 
+def own_folders(command: Command, home: Path, temporary: Path) -> dict[str, str]:
+    """Variables for doors that can't put an empty home in the place of the operator's: one that may be written to stays."""
+    given = command.env.get("HOME", "")
+    keeps = given.startswith("/") and any(Path(given).is_relative_to(path) for path in command.writable)
+    return {"TMPDIR": str(temporary)} if keeps else {"TMPDIR": str(temporary), "HOME": str(home)}
+
+
 @cache
 def _system(network: bool) -> tuple[str, ...]:
     return tuple(_shown_of_system(network))
@@ -133,7 +143,7 @@ def _shown_of_system(network: bool) -> Iterator[str]:
         else:
             yield from _bound("--ro-bind", folder)
     yield from ("--dir", "/etc")
-    for name in (*_ETC, *(_NETWORK_ETC if network else ())):
+    for name in (*ETC, *(NETWORK_ETC if network else ())):
         place = Path("/etc", name)
         # A link into the system stays one; what it leads to elsewhere (a resolver's folder in /run) is shown in its place.
         real = Path(os.path.realpath(place))

@@ -36,7 +36,7 @@ print(".", end="", flush=True)
 while True:
     time.sleep(60)
 """
-DOORS = pytest.mark.parametrize("make", walled.EVERY, ids=["plain", "bubble"])
+DOORS = pytest.mark.parametrize("make", walled.EVERY, ids=["plain", "bubble", "fence"])
 
 
 def tree(cwd: Path, word: str) -> Command:

@@ -18,10 +18,10 @@ DOORS = ["plain", pytest.param("bubble", marks=walled)]
 
 
 @pytest.fixture
-def walls(request, monkeypatch):
+def walls(request):
     """With a sandbox, or as on a machine that has none."""
     if request.param == "plain":
-        monkeypatch.setenv("PATH", request.getfixturevalue("path_without_bwrap"))
+        request.getfixturevalue("without_walls")
 
 
 def ticking(front, command: str = TICKS, **more) -> tuple[Seat, Path]:

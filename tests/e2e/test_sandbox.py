@@ -11,7 +11,7 @@ from loopdeck.deck.loopboard import badges
 from loopdeck.deck.rows import Known, Sums, run_row
 from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat
-from tests.kit.walled import walled
+from tests.kit.walled import fenceable, walled
 from tests.kit.webserver import server
 
 
@@ -239,7 +239,7 @@ def test_an_unattended_run_that_loses_its_sandbox_ends_before_anything_else_runs
     door.ok("start", "work")
     door.wait("work", lambda view: (door.worktree("work") / "begun.txt").exists())
     door.slay("work")
-    door.env["PATH"] = path_without_bwrap
+    door.env |= {"PATH": path_without_bwrap, "LOOPDECK_SANDBOX": "none"}
     door.ok("resume", "work")
     ended = door.until_ended("work")
     assert ended["reason"] == "error"
@@ -270,3 +270,23 @@ def test_the_whole_network_is_said_in_words(front):
     [waits] = door.until("work", "asking")["approvals"]
     assert "the whole network" in door.ok("approvals").out
     door.ok("deny", waits["id"], "--why", "no")
+
+
+@fenceable
+def test_without_bubblewrap_a_fence_holds_and_what_it_lacks_is_said_where_it_asks(front, path_without_bwrap, monkeypatch):
+    monkeypatch.setenv("PATH", path_without_bwrap)
+    door: Seat = front(working("touch kept.txt; touch $HOME/../../person-too.txt; cat /proc/1/environ", check="test -f kept.txt"))
+    door.ok("start", "work")
+    [waits] = door.until("work", "asking")["approvals"]
+    told = door.ok("approvals").out
+    assert "the sandbox of this machine does not hold all that it could do" in told
+    assert "not held: it can change modes, times and owners of files outside" in told
+    door.ok("approve", waits["id"])
+    door.until_ended("work")
+    run = door.folded("work")
+    assert (run.reason, run.door, run.walls) == ("done", "landlock", "closed")
+    assert (door.worktree("work") / "kept.txt").exists()
+    assert not (door.base / "person-too.txt").exists()
+    assert door.outputs("work")[0].count("Permission denied") >= 1
+    assert "not held: it sees the names and command lines of all processes" in door.ok("show", "work").out
+    assert "Landlock" in door.ok("doctor").out

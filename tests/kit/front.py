@@ -21,7 +21,7 @@ from loopdeck.deck.decks import Deck
 from loopdeck.deck.serving import SWITCH
 from tests.kit.repos import environment, make_repo
 
-_SEEN = ("PATH", "TMPDIR", "LANG", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
+_SEEN = ("PATH", "LOOPDECK_SANDBOX", "TMPDIR", "LANG", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 @dataclass(frozen=True)

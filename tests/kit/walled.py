@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from loopdeck.sandbox.bubble import BubbleDoor
+from loopdeck.sandbox.fenced import LEAST_VERSION, FencedDoor, version
 from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.sandbox.port import Door
 from loopdeck.sandbox.toolchains import toolchains
@@ -38,6 +40,17 @@ def bubble(tree: Path, grace_s: float = 0.2, run: str = "", **walls: object) -> 
     return BubbleDoor(bwrap(), Walls(tree, **standing), run or name(), grace_s=grace_s)  # type: ignore[arg-type]  # of several types
 
 
+fenceable = pytest.mark.skipif(version() < LEAST_VERSION, reason="this kernel's Landlock is too old, or it has none")
+
+
+def fence(tree: Path, grace_s: float = 0.2, run: str = "", **walls: object) -> FencedDoor:
+    """A fence around `tree`, as where there is no bubblewrap."""
+    standing = {"home": HOME, "tools": toolchains(ENV, HOME), **walls}
+    scratch = Path(tempfile.gettempdir(), f"loopdeck-tests-{os.getuid()}")
+    scratch.mkdir(mode=0o700, exist_ok=True)
+    return FencedDoor(Walls(tree, **standing), run or name(), scratch, grace_s=grace_s)  # type: ignore[arg-type]  # of several types
+
+
 def plain(tree: Path, grace_s: float = 0.2, run: str = "") -> PlainDoor:
     """No walls."""
     return PlainDoor(run or name(), grace_s=grace_s)
@@ -48,5 +61,5 @@ def name() -> str:
     return f"run-{uuid.uuid4().hex[:8]}"
 
 
-EVERY = [plain, pytest.param(bubble, marks=walled)]
+EVERY = [plain, pytest.param(bubble, marks=walled), pytest.param(fence, marks=fenceable)]
 """The makers of doors, to run a test with each."""

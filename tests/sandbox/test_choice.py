@@ -10,7 +10,7 @@ from loopdeck.git.repository import find
 from loopdeck.sandbox.choice import UNSANDBOXED, Chosen, Ground, door_for
 from loopdeck.sandbox.port import Command, Role
 from tests.kit.repos import git, make_repo, write_files
-from tests.kit.walled import ENV, name, walled
+from tests.kit.walled import ENV, fenceable, name, walled
 
 
 class Place:
@@ -163,3 +163,44 @@ def test_where_hosts_are_listed_toolchains_fetch_into_the_loops_cache_too(place)
     assert place.say(place.chosen(), said) == "none none\n"
     caches = place.deck / "caches/fix/maker"
     assert place.say(place.chosen(Sandbox(network=("crates.io",))), said) == f"{caches}/cargo {caches}/go-mod\n"
+
+
+@fenceable
+def test_without_bubblewrap_a_fence_is_put_up_and_what_it_lacks_is_said(place, path_without_bwrap, monkeypatch):
+    monkeypatch.setenv("PATH", path_without_bwrap)
+    chosen = place.chosen(Sandbox(network=("example.com",)))
+    assert (chosen.door.name, chosen.door.confines, chosen.walls, chosen.hosts) == ("landlock", True, "closed", ())
+    assert chosen.notice.startswith("held by Landlock and not by bubblewrap, so that commands ask: it can change modes")
+    assert "those in `network` are out of reach" in chosen.lacks[-1]
+    told = place.say(chosen, f"cat {place.root}/README.md; echo x > {place.root}/new; mkdir .claude; echo x > made; git log --oneline")
+    assert "start" in told
+    assert not (place.root / "new").exists()
+    assert not (place.tree / ".claude").exists()
+    assert (place.tree / "made").exists()
+    assert (place.deck / "second-walls.json").is_file()
+    assert [entry.name for entry in (place.deck / "caches").iterdir()] == ["fix"]
+
+
+@fenceable
+@pytest.mark.parametrize("how", ["read", "write"])
+def test_a_fence_opens_nothing_that_would_show_the_decks_home(place, path_without_bwrap, monkeypatch, how):
+    monkeypatch.setenv("PATH", path_without_bwrap)
+    write_files(place.home, {"notes/n.txt": "noted"})
+    chosen = place.chosen(Sandbox(**{how: ("~/.local", "~/notes")}))
+    journal = place.deck / "runs/loop/1/journal.jsonl"
+    told = place.say(chosen, f"cat {journal}; echo forged >> {journal}; cat {place.home}/notes/n.txt; pwd")
+    assert "hush" not in told
+    assert "noted" in told
+    assert journal.read_text() == "hush"
+
+
+@fenceable
+def test_what_a_fence_is_said_to_lack_it_does_lack(place, path_without_bwrap, monkeypatch):
+    monkeypatch.setenv("PATH", path_without_bwrap)
+    write_files(place.home, {"mine.txt": "mine"})
+    chosen = place.chosen()
+    told = place.say(chosen, f"chmod 604 {place.home}/mine.txt; cat {place.home}/mine.txt; cat /proc/1/comm; echo x > .git; cat .git")
+    assert (place.home / "mine.txt").stat().st_mode & 0o777 == 0o604
+    assert "mine\n" not in told
+    assert told.splitlines()[-1] == "x"
+    assert (place.tree / ".git").read_text().startswith("gitdir: ")

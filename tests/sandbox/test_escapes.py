@@ -17,10 +17,11 @@ import pytest
 
 from loopdeck.sandbox import family
 from loopdeck.sandbox.bubble import BubbleDoor
+from loopdeck.sandbox.fenced import FencedDoor
 from loopdeck.sandbox.plain import PlainDoor
 from loopdeck.sandbox.port import Command, Door, Finished
 from tests.kit.repos import git
-from tests.kit.walled import ENV, bubble, bwrap, name, plain, walled
+from tests.kit.walled import ENV, bubble, bwrap, fenceable, name, plain, walled
 from tests.sandbox.attacks import ATTACKS, Attack
 from tests.sandbox.world import World, world
 
@@ -67,19 +68,30 @@ def reset(made: World) -> None:
     git(made.tree, "clean", "-qfdx")
 
 
-@walled
+def door_of(kind: str, made: World, run: str) -> Door:
+    """The door by that name, as a runner would make it for that world."""
+    if kind == "bubble":
+        return BubbleDoor(bwrap(), made.walls(), run, grace_s=0.1)
+    scratch = made.deck / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return FencedDoor(made.walls(), run, scratch, grace_s=0.1)
+
+
+@pytest.mark.parametrize("kind", [pytest.param("bubble", marks=walled), pytest.param("fence", marks=fenceable)])
 @attacked
-def test_nothing_gets_out_of_a_sandbox(attack, besieged, monkeypatch):
+def test_nothing_gets_out_of_a_sandbox(attack, kind, besieged, monkeypatch):
     # The secret is also in the environment of whoever starts the commands.
     monkeypatch.setenv("API_KEY", besieged.canary)
     run = name()
+    door = door_of(kind, besieged, run)
     try:
-        finished = tried(BubbleDoor(bwrap(), besieged.walls(), run, grace_s=0.1), attack, besieged)
+        finished = tried(door, attack, besieged)
         assert not attack.worked(besieged, finished), finished
         assert family.members(family.Mark(run)) == {}
         left = {".claude", ".mcp.json", "AGENTS.md", ".codex", "later"}
         assert left.isdisjoint(entry.name for entry in besieged.tree.iterdir())
     finally:
+        door.close()
         reset(besieged)
 
 

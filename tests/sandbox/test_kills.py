@@ -21,7 +21,7 @@ from tests.sandbox.test_contract import python, running
 
 pytestmark = [
     pytest.mark.skipif(not family.HAS_PROC, reason="needs /proc"),
-    pytest.mark.parametrize("make", walled.EVERY, ids=["plain", "bubble"]),
+    pytest.mark.parametrize("make", walled.EVERY, ids=["plain", "bubble", "fence"]),
 ]
 
 STUBBORN = """

@@ -22,7 +22,7 @@ from tests.kit import walled
 from tests.kit.walled import ENV
 from tests.sandbox.test_contract import nap, running, until
 
-pytestmark = pytest.mark.parametrize("make", walled.EVERY, ids=["plain", "bubble"])
+pytestmark = pytest.mark.parametrize("make", walled.EVERY, ids=["plain", "bubble", "fence"])
 
 ECHO = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line.upper()); sys.stdout.flush()\n"
 REST = "import time\nwhile True: time.sleep(1)\n"
@@ -405,7 +405,10 @@ def test_an_agents_tools_are_held_to_what_a_makers_tools_are(make, tmp_path):
         return await talked.finished()
 
     finished = talk(make(tmp_path, protect=("tests/**",)), program(text, tmp_path), tell)
-    assert finished.output == b"wrote fine\n"
+    # A fence lets it write, and puts back what it was.
+    assert finished.output == b"wrote fine\n" or make is walled.fence
+    assert (tmp_path / "CLAUDE.md").read_text() == "# mine\n"
+    assert (tmp_path / "tests/test_a.py").read_text() == "assert True\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["CLAUDE.md", "fine", "tests"]
 
 
