@@ -142,8 +142,8 @@ VERBS: dict[str, Verb] = {
     "mcp": Verb("mcp", "serve a loop's state, findings, budget and operator to an agent, as an MCP server over stdio", _words(
         _option("--loop", default="", metavar="LOOP", help="of which loop, outside of a run's worktree"))),
     "hook": Verb("hook", "for a Claude Code or Codex session started elsewhere: tell of its calls, ask the deck, be braked", _words(
-        _option("agent", nargs="?", default="", metavar="AGENT", help="whose hook this is: claude or codex; the event is read from stdin"),
-        _option("--install", choices=("claude", "codex"), default="", metavar="AGENT", help="add it to this project's settings, after asking"),
+        _option("agent", nargs="?", default="", metavar="AGENT", help="whose event is read from stdin: claude or codex"),
+        _option("--install", choices=("claude", "codex"), default="", metavar="AGENT", help="add it to this project's settings"),
         _option("--yes", action="store_true", help="add it without a question"),
         _option("--brake", default="", metavar="SESSION", help="let no further call of a session through"),
         _option("--release", default="", metavar="SESSION", help="let its calls through again"), _why)),

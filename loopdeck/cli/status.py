@@ -7,6 +7,7 @@ from typing import Any
 
 from loopdeck.cli import here, out
 from loopdeck.core.entry import Entry
+from loopdeck.core.plural import some
 
 _EVERY_S = 0.5
 GLYPHS = {
@@ -34,7 +35,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(name: str, shown: dict[str, Any]) -> None:
     out.say(f"{name}  {shown['deck']}")
-    entries = shown["loops"]
+    _print_loops(shown["loops"])
+    for one in shown["sessions"]:
+        braked = f", braked: {one['braked']}" if one["braked"] else ""
+        told = f"{some(one['calls'], 'call')}, {one['refused']} refused{braked}; last {one['last']}: {one['doing']}"
+        out.say(f"\nsession {one['session']} ({one['agent']}, not started here): {told}")
+
+
+def _print_loops(entries: Sequence[Entry]) -> None:
     if not entries:
         out.say("No loops yet. Make one with `loopdeck new NAME`.")
         return

@@ -80,7 +80,18 @@ class Deck:
         entries.sort(key=lambda one: (one["loop"], one["run"] or ""))
         tending = supervisor(self.home)
         attended = {"pid": tending.pid if tending.alive else None, "alive": tending.alive}
-        return {"deck": str(self.root), "home": str(self.home.path), "supervisor": attended, "loops": entries}
+        told = {"deck": str(self.root), "home": str(self.home.path), "supervisor": attended, "loops": entries}
+        return told | {"sessions": self._sessions()}
+
+    def _sessions(self) -> list[dict[str, Any]]:
+        """Sessions of agents that were started elsewhere and told of themselves, and have not ended."""
+        from loopdeck.store.sessions import sessions
+
+        return [
+            {name: getattr(one, name) for name in one.__struct_fields__ if name != "ended"}
+            for one in sessions(self.home.sessions)
+            if not one.ended
+        ]
 
     def _entries(self, loop: str) -> Iterator[Entry]:
         """As `views` for one loop, in the words of a status; a run that has ended is told by its card."""

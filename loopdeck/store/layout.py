@@ -175,6 +175,11 @@ class DeckHome(NamedTuple):
         return self.path / "room" / "frame.json"
 
     @property
+    def sessions(self) -> Path:
+        """Agent sessions that were started elsewhere, as their hooks tell of them."""
+        return self.path / "sessions"
+
+    @property
     def prices(self) -> Path:
         """Looked-up prices of models; can be deleted at any time."""
         return self.path / "prices"
