@@ -35,6 +35,12 @@ class Talking:
         while data := await self._process.stderr.read(65536):
             self._errors += data
 
+    async def close(self) -> None:
+        """Let go of what a dead process leaves."""
+        await asyncio.wait((self._gathering,), timeout=5)
+        # asyncio closes it by itself, but not always before the loop is gone.
+        self._process._transport.close()  # type: ignore[attr-defined]
+
     async def send(self, data: bytes) -> None:
         assert self._process.stdin is not None
         if self._process.stdin.is_closing():
@@ -88,12 +94,14 @@ class Stage:
             *argv, env=dict(env), cwd=self.tree, stdin=-1, stdout=-1, stderr=-1, limit=1 << 26, start_new_session=True
         )
         self.pids.append(process.pid)
+        talking = Talking(process)
         try:
-            yield Talking(process)
+            yield talking
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+            await talking.close()
 
     def session(self, conversation: str) -> None:
         self.sessions.append(conversation)

@@ -65,6 +65,7 @@ async def played(
         with contextlib.suppress(Exception):
             async with asyncio.timeout(POLITE_S):
                 await leave()
+                await asyncio.wait((playing, listening), return_when=asyncio.FIRST_COMPLETED)
         raise
     except Gone:
         return await _vanished(name, talk)

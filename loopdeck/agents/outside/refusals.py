@@ -9,7 +9,7 @@ import re
 from loopdeck.agents.outside.port import Ended
 from loopdeck.agents.outside.rpc import part, text
 
-_OURS = re.compile(r"loopdeck: [^\"\n\\\\]+")
+_OURS = re.compile(r"loopdeck: [^\"\n\\{]+")
 _BUDGET = "budget"
 
 
@@ -18,9 +18,10 @@ def refused_by_us(words: str, said: str) -> Ended | None:
     found = _OURS.search(words)
     if found is None:
         return None
-    if _BUDGET in found[0]:
-        return Ended("budget", said, message=found[0])
-    return Ended("failed", said, "request", found[0])
+    sentence = found[0].strip()
+    if _BUDGET in sentence:
+        return Ended("budget", said, message=sentence)
+    return Ended("failed", said, "request", sentence)
 
 
 def unwrapped(words: str) -> str:
