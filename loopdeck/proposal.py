@@ -16,6 +16,7 @@ from msgspec import Struct
 from loopdeck.core import gatedpaths
 from loopdeck.core.columns import Cell
 from loopdeck.core.plural import some
+from loopdeck.core.redact import Redactor, secrets_of
 from loopdeck.core.text import Shown, pieces
 from loopdeck.tools import arguments as args
 from loopdeck.tools import files, within
@@ -158,7 +159,8 @@ def _content(worktree: str, path: str) -> tuple[bytes, bool] | str:
             content = file.read(MOST_READ + 1)
     except (ToolFailed, OSError, ValueError) as error:
         return f"the file as it is can't be shown: {error}"
-    return content[:MOST_READ], len(content) > MOST_READ
+    # The call was written down without its secrets, and what it is compared with is shown without them as well.
+    return Redactor(secrets_of(os.environ)).raw(content[:MOST_READ]), len(content) > MOST_READ
 
 
 def _difference(before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:

@@ -22,6 +22,10 @@ _MIDDLE = 2 * _WORD - 1
 _LONG = 5 * _WORD - 1
 _LONGEST_TOKEN = 8192
 _LONGEST_BLOCK = 20_000
+_TELLING = 12
+"""Bytes from which on a credential that was met is known again without its surroundings."""
+_MOST_MET = 1000
+_LINES = re.compile(rb"[\r\n]+|\\+[nr]")
 _anchor = tokens.ANCHOR.search
 
 
@@ -95,14 +99,22 @@ class _Words:
 class _Exact:
     """Finds any of a fixed set of byte strings; the fewer short ones are among them, the faster."""
 
-    __slots__ = ("_long", "_middle", "_pattern", "_short")
+    __slots__ = ("_compiled", "_forms", "_long", "_middle", "_short")
 
     def __init__(self, forms: set[bytes]) -> None:
         self._short = tuple(form for form in forms if len(form) < _MIDDLE)
         self._middle = _Words({form for form in forms if _MIDDLE <= len(form) < _LONG})
         self._long = _Words({form for form in forms if len(form) >= _LONG})
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile(b"|".join(map(re.escape, longest_first)) or b"(?!)")
+        self._forms = forms
+        self._compiled: re.Pattern[bytes] | None = None
+
+    @property
+    def _pattern(self) -> re.Pattern[bytes]:
+        """Finds any of them, the longest first; made when it is first needed, for it takes a while."""
+        if self._compiled is None:
+            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
+            self._compiled = re.compile(b"|".join(map(re.escape, longest_first)) or b"(?!)")
+        return self._compiled
 
     def absent(self, data: bytes) -> bool:
         """True if none of the strings is in `data`; False may err."""
@@ -120,7 +132,8 @@ class _Exact:
         at = 0
         if not self.spans(line):
             return found
-        while match := self._pattern.search(line, at):
+        pattern = self._pattern
+        while match := pattern.search(line, at):
             span = _clear_of_escapes(_exactly(match), line)
             # One byte on, the same bytes may be another form of it.
             at = match.end() if span else match.start() + 1
@@ -130,23 +143,38 @@ class _Exact:
 
 
 class Redactor:
-    """Takes credentials out of what is about to be written. `secrets` are the values held; those under 8 characters are left alone."""
+    """Takes credentials out of what is about to be written. `secrets` are the values held; those under 8 characters are left alone.
 
-    __slots__ = ("_anywhere", "_held", "_in_json", "_spaced")
+    A credential that was known by its looks is remembered: cut off from what it was known by, it is found all the same.
+    """
+
+    __slots__ = ("_anywhere", "_held", "_in_json", "_met", "_spaced")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._held: frozenset[str] = frozenset()
-        self.learn(*secrets, anew=True)
+        self._held: frozenset[str] = frozenset(secret for secret in secrets if len(secret) >= SHORTEST)
+        self._met: frozenset[bytes] = frozenset()
+        self._build()
 
-    def learn(self, *secrets: str, anew: bool = False) -> None:
-        """Take out these values too from now on; what is known already costs nothing. `anew` builds it up in any case."""
+    def learn(self, *secrets: str) -> None:
+        """Take out these values too from now on; what is known already costs nothing."""
         held = self._held.union(secret for secret in secrets if len(secret) >= SHORTEST)
-        if held == self._held and not anew:
-            return
-        self._held = held
-        forms: set[bytes] = set()
+        if held != self._held:
+            self._held = held
+            self._build()
+
+    def _meet(self, data: bytes, spans: Iterable[Span]) -> None:
+        """Remember what was known by its looks."""
+        pieces = (piece for span in spans for piece in _LINES.split(data[span.start : span.end]))
+        telling = (piece for piece in pieces if len(piece) >= _TELLING and not _ORDINARY.fullmatch(piece.decode("latin-1")))
+        met = self._met.union(telling)
+        if met != self._met and len(met) <= _MOST_MET:
+            self._met = met
+            self._build()
+
+    def _build(self) -> None:
+        forms: set[bytes] = set(self._met)
         unsafe: set[bytes] = set()
-        for secret in held:
+        for secret in self._held:
             own = _forms(secret)
             if '"' in secret or "\\" in secret:
                 # In JSON these bytes would be structure, and it is their escaped form that stands for the secret.
@@ -161,12 +189,18 @@ class Redactor:
         if self._in_json.absent(line) and not _anchor(line):
             return line
         exact = self._in_json.spans_in_json(line)
-        looks = (_clear_of_escapes(span, line) for span in tokens.found(line))
-        return _replaced(line, _merged([*exact, *(span for span in looks if span)]))
+        looks = [span for found in tokens.found(line) if (span := _clear_of_escapes(found, line))]
+        if looks:
+            self._meet(line, looks)
+        return _replaced(line, _merged([*exact, *looks]))
 
     def raw(self, data: bytes) -> bytes:
         """Any bytes (a tool's output, a blob) without their secrets; the same object if there were none."""
-        return _replaced(data, self.spans(data))
+        looks = list(tokens.found(data))
+        spans = _merged([*self._anywhere.spans(data), *looks])
+        if looks:
+            self._meet(data, looks)
+        return _replaced(data, spans)
 
     def text(self, text: str) -> str:
         """Any text without its secrets; the same object if there were none."""
@@ -199,7 +233,9 @@ def _merged(spans: list[Span]) -> list[Span]:
     for span in sorted(spans):
         if merged and span.start < merged[-1].end:
             before = merged[-1]
-            merged[-1] = before._replace(end=max(span.end, before.end), since=min(span.since, before.since))
+            # What it looks like says more than that it is known.
+            kind = span.kind if before.kind == "secret" and span.start == before.start else before.kind
+            merged[-1] = Span(before.start, max(span.end, before.end), kind, min(span.since, before.since))
         else:
             merged.append(span)
     return merged

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from loopdeck.agents.gateway.address import Address
 from loopdeck.agents.keys import find_key
 from loopdeck.agents.outside.port import Ended, OutsideAgent, Server, Task
-from loopdeck.agents.outside.registry import VENDORS, make_outside
+from loopdeck.agents.outside.registry import make_outside, vendor_of
 from loopdeck.core import agentevents as ae
 from loopdeck.core import events as ev
 from loopdeck.core import prompt, steps
@@ -83,7 +83,7 @@ class OutsideMaking:
 
     def _is_metered(self) -> bool:
         """True if the agent's requests can be led through the gateway: if it can, and there is a key to go on with."""
-        vendor = VENDORS.get(self._agent.kind)
+        vendor = vendor_of(self._site.spec.maker, self._record.run.settings.model)
         return self._agent.caps.gateway and (vendor is None or find_key(vendor) is not None)
 
     async def _parts(self, resume: str) -> tuple[Part, ...]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from msgspec import structs
 
+from loopdeck.core import ends, fold, lifecycle
 from loopdeck.core import events as ev
-from loopdeck.core import fold, lifecycle
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import Part
 from loopdeck.core.redact import Redactor
@@ -124,7 +124,7 @@ class Record:
         if len(data) <= INLINE:
             return text, ""
         half = INLINE // 2
-        head, tail = data[:half].decode("utf-8", "ignore"), data[-half:].decode("utf-8", "ignore")
+        head, tail = ends.head(data, half).decode("utf-8", "ignore"), ends.tail(data, half).decode("utf-8", "ignore")
         return f"{head}\n[… {len(data) - INLINE} bytes …]\n{tail}", self.keep(data)
 
     def write_report(self, text: str) -> None:

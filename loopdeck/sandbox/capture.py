@@ -2,6 +2,8 @@
 
 import hashlib
 
+from loopdeck.core import ends
+
 
 class Capture:
     """Takes output as it comes. Holds at most twice `limit` bytes, whatever is poured in."""
@@ -36,8 +38,10 @@ class Capture:
         # The note gives way where there is hardly room for output.
         note = f"\n[... {self.size - self._limit} bytes and more left out ...]\n".encode()
         note = note if len(note) * 4 <= self._limit else b""
-        tail = self._limit - len(self._head) - len(note)
-        return bytes(self._head) + note + (bytes(self._tail[-tail:]) if tail else b"")
+        room = self._limit - len(self._head) - len(note)
+        if not note:
+            return bytes(self._head) + (bytes(self._tail[-room:]) if room else b"")
+        return ends.head(bytes(self._head) + b" ", len(self._head)) + note + ends.tail(bytes(self._tail), room)
 
     @property
     def hash(self) -> str:

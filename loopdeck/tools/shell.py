@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+from loopdeck.core import ends
 from loopdeck.core.text import strip_ansi
 from loopdeck.errors import WorkspaceError
 from loopdeck.sandbox.port import Command, Finished
@@ -56,4 +57,5 @@ def _shortened(text: str, finished: Finished) -> str:
     if len(text) <= MOST_SHOWN:
         return text
     half = MOST_SHOWN // 2
-    return f"{text[:half]}\n[... {finished.size} bytes in all, the middle is left out ...]\n{text[-half:]}"
+    note = f"\n[... {finished.size} bytes in all, the middle is left out ...]\n"
+    return f"{ends.head(text, half)}{note}{ends.tail(text, half)}"

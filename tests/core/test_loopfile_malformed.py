@@ -181,7 +181,6 @@ CASES = [
     ("a trigger of nothing", put(EXIT, "[trigger]", "enabled = true"), [(10, "nothing that starts")]),
     ("an end that isn't", put(EXIT, "[trigger]", 'every = "1h"', 'until = "tomorrow"'), [(12, "not a date")]),
     # Not in this version.
-    ("an agent to come", swap(3, 'agent = "acp"'), [(3, "agent acp is not available")]),
     ("unattended", 'level = "unattended"\n' + put(EXIT, "[gates]", 'allow = ["bash"]'), [(1, "warnings open: 1 warning, the first")]),
     ("a metric", swap(6, 'metric = {run = "x", pattern = "v: (.*)", at_most = 1}'), [(6, "check metric is not available")]),
     ("an experiment", put(EXIT, "[experiment]", 'run = "x"', 'metric = {json = "a"}'), [(10, "`experiment` is not available")]),

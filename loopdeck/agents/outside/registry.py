@@ -24,5 +24,18 @@ def make_outside(maker: Maker) -> OutsideAgent:
             from loopdeck.agents.outside.codex import CodexAgent
 
             return CodexAgent()
+        case "acp":
+            from loopdeck.agents.outside.acp import AcpAgent
+
+            return AcpAgent(maker.command)
         case _:
-            raise UsageError(f"no such outside agent: {maker.agent!r}", remedy="Take one of: command.")
+            raise UsageError(f"no such outside agent: {maker.agent!r}", remedy="Take one of: claude, codex, acp, command.")
+
+
+def vendor_of(maker: Maker, model: str) -> Vendor | None:
+    """Whose key its requests need to go through the gateway; None if no key is needed, or it can't be led there."""
+    if maker.agent != "acp":
+        return VENDORS.get(maker.agent)
+    from loopdeck.agents.outside.acp import vendor
+
+    return vendor(maker.command, model)

@@ -6,7 +6,6 @@
 from loopdeck.core.tables import Table
 
 NOT_YET = {
-    "agent acp": "Use `anthropic`, `openai` or `scripted`.",
     "check metric": "Write a command check that fails when the number is out of bounds.",
     "experiment": "Take `[experiment]` out, and grade the work with a command check.",
 }
