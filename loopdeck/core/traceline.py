@@ -53,8 +53,7 @@ def told(event: tr.AnyTraceEvent) -> Told:
             head = f"{event.tool} {event.problem or ('refused' if event.is_error else 'ok')}"
             return Told(kind, iteration, head, *_short(event.output), trouble, event.seconds, depth=2)
         case tr.CheckRan():
-            found = f"{event.findings} finding{'' if event.findings == 1 else 's'}"
-            head = f"{event.check}: {event.outcome}, score {event.score:.2f}, {found}"
+            head = f"{event.check}: {event.outcome}, score {event.score:.2f}, {some(event.findings, 'finding')}"
             last = event.tail.rstrip().rpartition("\n")[2]
             return Told(kind, iteration, head, *_short(last), event.outcome != "passed", event.seconds)
         case tr.Waited():
@@ -98,7 +97,8 @@ def _model(kind: str, event: tr.PromptSent | tr.ModelReplied | tr.ModelFailed) -
     match event:
         case tr.PromptSent():
             size = sum(part.size for part in event.parts)
-            head = f"{who} to {event.model or 'model'}: {len(event.parts)} parts, {size} bytes, {event.messages} messages"
+            sent = f"{some(len(event.parts), 'part')}, {size} bytes, {some(event.messages, 'message')}"
+            head = f"{who} to {event.model or 'model'}: {sent}"
             return Told(kind, event.iteration, head)
         case tr.ModelFailed():
             return Told(kind, event.iteration, f"{who} {event.failure}", *_short(event.message), True, event.seconds)

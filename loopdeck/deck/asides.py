@@ -21,7 +21,7 @@ ASIDES = ("start", "asked", "answer", "pause", "resume", "hold", "set", "nudge",
 
 
 class Aside(Struct, frozen=True):
-    """One of them, `at` a time (UTC, RFC 3339). `head` is in our words, `said` in a person's or an agent's; `trouble` marks a bad end."""
+    """One of them, `at` a time (UTC, RFC 3339). `head` is in our words, `said` in somebody else's; `trouble` marks a bad end."""
 
     at: str
     kind: str

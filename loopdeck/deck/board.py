@@ -13,8 +13,8 @@ from loopdeck.deck.snapshot import LoopRow
 
 COLUMNS = (
     Column("", 1),
-    Column("state", 9, wide=11),
-    Column("loop", 17, wide=20),
+    Column("state", 11),
+    Column("loop", 16, wide=20),
     Column("iter", 6, "right"),
     Column("at", 7),
     Column("score", 9, from_width=94),

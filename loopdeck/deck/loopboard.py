@@ -88,7 +88,7 @@ def _parts(row: LoopRow, history: History | None) -> dict[str, str]:
     return {
         "trigger": row.trigger or (f"by {row.by}" if row.by else "by hand"),
         "maker": maker or "?",
-        "checks": names or "none ran yet",
+        "checks": names or ("none ran yet" if history else ""),
         "state": f"STATE.md {known[-1][:8]}" if known else "STATE.md",
     }
 

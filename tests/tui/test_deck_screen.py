@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from textual.command import CommandPalette
 
+from loopdeck.core import trace as tr
 from loopdeck.deck.finding import REST_S
 from loopdeck.store.taste import Taste
 from loopdeck.tui.app import Room
@@ -15,6 +16,7 @@ from loopdeck.tui.screens.small import SmallScreen
 from loopdeck.tui.theme import STYLES
 from loopdeck.tui.widgets.lines import LineTable
 from tests.kit.room import DOLLAR, a_deck, approval, in_room, loop_row, made_run, screen_text, sent, until
+from tests.kit.written import WrittenRun
 
 
 def table(app: Room) -> LineTable:
@@ -121,10 +123,53 @@ def test_peek_tells_the_question_and_closes_again(tmp_path):
         deck = a_deck(tmp_path)
         row = loop_row("asks", "asking", approvals=(approval("rm -rf build"),))
         async with in_room(deck, row) as (app, pilot, _):
+            # One row leaves room enough for it to be open from the start.
+            await until(pilot, lambda: "? bash rm -rf build" in screen_text(app))
+            assert "no rule allows it   a answers it" in screen_text(app)
             await pilot.press("space")
-            await until(pilot, lambda: "waits for you: bash rm -rf build" in screen_text(app))
+            assert "? bash rm -rf build" not in screen_text(app)
             await pilot.press("space")
-            assert "waits for you" not in screen_text(app)
+            await until(pilot, lambda: "? bash rm -rf build" in screen_text(app))
+            await pilot.press("escape")
+            assert "? bash rm -rf build" not in screen_text(app)
+
+    asyncio.run(look())
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "is_open"), [(2, (80, 24), True), (40, (80, 24), False), (14, (80, 24), False), (40, (120, 60), True)]
+)
+def test_peek_is_open_by_itself_only_in_lines_that_the_table_does_not_need(tmp_path, rows, size, is_open):
+    async def look():
+        listed = [loop_row(f"loop-{number:02}") for number in range(rows)]
+        async with in_room(a_deck(tmp_path), *listed, size=size) as (app, pilot, _):
+            await until(pilot, lambda: ("◇ trigger" in screen_text(app)) is is_open)
+            text = screen_text(app)
+            shown = [one.loop for one in listed if f" {one.loop} " in text]
+            assert len(shown) >= min(rows, size[1] - 3)
+            if not is_open:
+                await pilot.press("space")
+                await until(pilot, lambda: "◇ trigger" in screen_text(app))
+                # What the cursor is on stays in sight.
+                await pilot.press("end")
+                await until(pilot, lambda: f" {listed[-1].loop} " in "".join(screen_text(app).splitlines()[: size[1] * 3 // 5]))
+
+    asyncio.run(look())
+
+
+def test_peek_follows_the_cursor_and_shows_the_last_lines_of_the_trace(tmp_path):
+    async def look():
+        deck = a_deck(tmp_path)
+        runs = [WrittenRun(deck, name).begun().go_on(3) for name in ("one", "two")]
+        runs[1].trace.append(tr.Noted(1, "a note of two"), at=runs[1].now(), clock=9.0)
+        rows = [loop_row(run.paths.loop, run=run.paths.run, key=f"0/{run.paths.loop}") for run in runs]
+        async with in_room(deck, *rows) as (app, pilot, _):
+            await until(pilot, lambda: runs[0].paths.run in screen_text(app))
+            assert "a note of two" not in screen_text(app)
+            await pilot.press("down")
+            await until(pilot, lambda: "note   a note of two" in screen_text(app))
+        for run in runs:
+            run.close()
 
     asyncio.run(look())
 
@@ -228,8 +273,7 @@ def test_hostile_words_in_a_row_are_shown_and_do_nothing(tmp_path):
     async def look():
         row = loop_row("nasty", "asking", why=hostile, approvals=(approval(hostile),), agent=hostile, model=hostile)
         async with in_room(a_deck(tmp_path), row) as (app, pilot, _):
-            await pilot.press("space")
-            await until(pilot, lambda: "waits for you" in screen_text(app))
+            await until(pilot, lambda: "a answers it" in screen_text(app))
             text = screen_text(app)
             assert not [letter for letter in text if ord(letter) < 32 and letter != "\n"]
             assert "\x9b" not in text
@@ -330,7 +374,7 @@ def test_an_empty_deck_offers_what_helps_there_and_nothing_else(tmp_path):
     async def look():
         async with in_room(a_deck(tmp_path), size=(80, 24)) as (app, pilot, still):
             footer = screen_text(app).splitlines()[-1]
-            assert "N new loop" in footer
+            assert "N new" in footer
             for word in ("filter", "open", "peek", "pause"):
                 assert word not in footer
             still.show(loop_row("one"))

@@ -7,7 +7,7 @@ ACTIONS = (
     Action(id="deck.peek", key="space", label="peek", help="Peek: its last lines, its question, why", group="look"),
     Action(id="deck.filter", key="slash", label="filter", help="Filter: only loops with these words in their row", group="view"),
     Action(id="deck.jump", key="colon", help="Jump to a loop by its name", group="go"),
-    Action(id="room.new", key="N", label="new loop", help="New loop: from a sentence, in five steps", group="go"),
+    Action(id="room.new", key="N", label="new", help="New loop: from a sentence, in five steps", group="go"),
     Action(id="deck.boards", key="B", help="Board of all loops: the items of their states, by column", group="go"),
     Action(id="deck.harness", key="H", help="Harness: prompts, skills, rubrics and checks, each a file with its version", group="go"),
 )

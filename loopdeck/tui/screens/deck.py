@@ -20,6 +20,10 @@ from loopdeck.tui.widgets.peek import Peek
 from loopdeck.tui.widgets.wordline import WordLine
 
 _TICK_S = 1.0
+_AROUND = 4
+"""Lines that are not the table's rows: title, head, keys, the peek's border."""
+LEAST, _MOST = 7, 30
+"""Lines of the peek: with fewer it is not opened by itself, more it doesn't take."""
 _NONE_FITS = "No loop has these words. esc shows all of them."
 _EMPTY = "No loops yet. Press N for a new one, or run `loopdeck new NAME`; `loopdeck demo` shows what loops are."
 
@@ -39,6 +43,8 @@ class DeckScreen(Hand, RoomScreen):
         self._rows: BoardRows | None = None
         self._offered: frozenset[str] = frozenset()
         self._wanted = ""
+        # Whether a hand wants the peek; None: wherever there is room for it.
+        self._peeking: bool | None = None
 
     def body(self) -> ComposeResult:
         """What is wrong, what to do first, the table, what is peeked at, the line for words."""
@@ -85,21 +91,38 @@ class DeckScreen(Hand, RoomScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is something to come back from only if something is open."""
         if action == "back":
-            return bool(self._wanted) or (self.is_mounted and self.query_one(Peek).display)
+            return bool(self._wanted) or bool(self._peeking)
         if action in ("filter", "jump"):
             return bool(self.room.snapshot.rows)
         return super().check_action(action, parameters)
 
     def _look(self) -> None:
         """What depends on the row under the cursor: the peek, and the keys that apply."""
+        lines = self._peek_lines()
         peek = self.query_one(Peek)
-        if peek.display:
-            peek.show(self.subject(), self.room)
+        peek.open(lines)
+        if lines:
+            peek.show(self.subject(), self.room, lines)
         offered = frozenset(name for name in (*NAMES, "back", "filter") if self.check_action(name, ()))
         if offered != self._offered:
             # To find all keys that apply takes longer than to paint a row.
             self._offered = offered
             self.refresh_bindings()
+
+    def _peek_lines(self) -> int:
+        """How many lines the peek has: those that the table does not need, or a part of the screen if a hand wants it open."""
+        rows = self._rows.count() if self._rows else 0
+        height = self.size.height
+        banners = sum(1 for one in self.query(Banner) if one.display)
+        free = height - _AROUND - banners - rows
+        if self._peeking is False or not rows or (self._peeking is None and free < LEAST):
+            return 0
+        return min(_MOST, free if self._peeking is None else max(free, height * 2 // 5 - 1))
+
+    def on_resize(self) -> None:
+        """Other room for the peek."""
+        if self.is_mounted:
+            self._look()
 
     def _tick(self) -> None:
         if self.is_current:
@@ -137,8 +160,7 @@ class DeckScreen(Hand, RoomScreen):
 
     def action_peek(self) -> None:
         """Open or close the peek."""
-        peek = self.query_one(Peek)
-        peek.display = not peek.display
+        self._peeking = not self.query_one(Peek).display
         self._look()
 
     def action_filter(self) -> None:
@@ -163,5 +185,5 @@ class DeckScreen(Hand, RoomScreen):
             self._wanted = ""
             self.shown(self.room.snapshot)
         else:
-            self.query_one(Peek).display = False
+            self._peeking = False
             self._look()

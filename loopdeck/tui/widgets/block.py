@@ -1,5 +1,7 @@
 """A few painted lines that don't scroll, such as those above a table."""
 
+from typing import ClassVar
+
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -10,7 +12,9 @@ Line = tuple[Cell, ...]
 
 
 class Block(Painted, Widget):
-    """Lines of cells, as high as there are lines."""
+    """Lines of cells, as high as there are lines, unless a subclass says that it is not `FITTED` to them."""
+
+    FITTED: ClassVar[bool] = True
 
     DEFAULT_CSS = """
     Block { height: auto; background: $surface; }
@@ -26,8 +30,9 @@ class Block(Painted, Widget):
             return
         higher = len(lines) != len(self._lines)
         self._lines = lines
-        self.styles.height = len(lines)
-        self.refresh(layout=higher)
+        if self.FITTED:
+            self.styles.height = len(lines)
+        self.refresh(layout=self.FITTED and higher)
 
     def render_line(self, y: int) -> Strip:
         """One of them."""

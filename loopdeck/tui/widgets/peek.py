@@ -1,70 +1,65 @@
-"""A glance at one loop without leaving the deck: its question, why it is as it is, the last lines of its trace."""
+"""A glance at one loop without leaving the deck: below the table, in the lines that the table does not need.
 
-from typing import TYPE_CHECKING
+Invariant: what it shows is looked up beside the room, one loop at a time, and never that of another than the one that was asked for.
+"""
 
-from textual.app import ComposeResult
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+from typing import TYPE_CHECKING, ClassVar
 
-from loopdeck.core.plural import some
-from loopdeck.core.text import clean_line
-from loopdeck.deck.board import age, money
-from loopdeck.deck.glance import glance
+from loopdeck.core.columns import Cell
 from loopdeck.deck.snapshot import LoopRow
-from loopdeck.tui.text import content
+from loopdeck.tui.beside import Beside
+from loopdeck.tui.widgets.block import Block
 
 if TYPE_CHECKING:
     from loopdeck.tui.app import Room
 
+_Shown = tuple[object, tuple[tuple[Cell, ...], ...]]
+_BORDER = 1
 
-_WIDE = 110
 
-
-class Peek(VerticalScroll, can_focus=False):
-    """The pane; hidden until it is asked for."""
+class Peek(Block):
+    """The pane; hidden until there is room for it, or it is asked for."""
 
     DEFAULT_CSS = """
-    Peek { height: auto; max-height: 40%; background: $surface; border-top: solid $panel; padding: 0 1; display: none; }
+    Peek { background: $surface; border-top: solid $panel; display: none; }
     """
+
+    FITTED: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
-        self._of = ("", 0.0)
+        self._of: object = None
+        self._beside: Beside[_Shown] | None = None
 
-    def compose(self) -> ComposeResult:
-        """Its text."""
-        yield Static("", markup=False)
+    def open(self, lines: int) -> None:
+        """Take so many lines of the screen; none: be hidden."""
+        if self.display != bool(lines):
+            self.display = bool(lines)
+        if lines and self.styles.height is not None and self.styles.height.value != lines + _BORDER:
+            self.styles.height = lines + _BORDER
 
-    def show(self, row: LoopRow | None, room: "Room") -> None:
-        """Show `row`; its trace is read beside the room, once for each change."""
+    def show(self, row: LoopRow | None, room: "Room", lines: int) -> None:
+        """Show `row` in so many lines; looked up once for each change."""
+        of = None if row is None else (row.key, row, self.size.width, lines)
+        if of == self._of:
+            return
+        self._of = of
         if row is None:
-            self.query_one(Static).update("")
+            self.say(())
             return
-        if self._of == (row.key, row.last_at):
-            return
-        self._of = (row.key, row.last_at)
-        paths = room.paths_of(row) if row.run else None
-        head = _head(row, room.now())
+        if self._beside is None:
+            self._beside = Beside(room, self._done)
+        paths, now, width = room.paths_of(row) if row.run else None, room.now(), max(20, self.size.width)
 
-        def done(lines: tuple[str, ...]) -> None:
-            if self._of == (row.key, row.last_at):
-                self.query_one(Static).update(content("\n".join((head, *lines))))
+        def look() -> _Shown:
+            # What it takes to understand a trace is loaded when there is one to be shown, and not before.
+            from loopdeck.deck.peeked import peeked
 
-        if paths is None:
-            done(())
-        else:
-            room.do(lambda: glance(paths), done)
+            return of, peeked(row, paths, now, width, lines)
 
+        self._beside.want(look)
 
-def _head(row: LoopRow, now: float) -> str:
-    lines: list[str] = [clean_line(f"{row.loop} {row.run}  {row.level}  {row.agent} {row.model}", _WIDE)]
-    for one in row.approvals:
-        lines.append(clean_line(f"waits for you: {one.tool} {one.summary}", 3 * _WIDE))
-        lines.append(clean_line(f"  {one.tier}; {one.reason or one.rule}", _WIDE))
-    if row.why and not row.approvals:
-        lines.append(clean_line(row.why, 3 * _WIDE))
-    if row.run:
-        since = f"last event {age(now - row.last_at)} ago" if row.last_at else "nothing yet"
-        spent = f"{money(row.cost)} spent, {money(row.since_progress)} since it last got better"
-        lines.append(f"{since}; {spent}; {some(row.open_findings, 'open finding')}")
-    return "\n".join(lines)
+    def _done(self, found: _Shown) -> None:
+        of, lines = found
+        if of == self._of and self.is_attached:
+            self.say(lines)
