@@ -17,6 +17,7 @@ from loopdeck.git.repository import find
 from loopdeck.runner.inbox import Hand
 from loopdeck.runner.life import Life
 from loopdeck.runner.places import Places
+from loopdeck.runner.prefix import broken
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
 from loopdeck.runner.workplace import Workplace
@@ -42,7 +43,7 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     chosen = await door_for(frozen.spec, Ground(repo, home.path, tree, env), frozen.run, _teller(record))
     _tell_of(record, chosen)
     _refuse_alone(record, chosen, frozen.spec)
-    for notice in (chosen.notice, lost_between(frozen.spec)):
+    for notice in (chosen.notice, lost_between(frozen.spec), "" if record.run.life > 1 else broken(home, frozen)):
         if notice and record.run.status not in ("idle", "ended") and notice not in record.run.notices:
             record.happened(ev.NoticeRaised(notice))
     door = chosen.door

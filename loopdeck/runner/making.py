@@ -50,10 +50,10 @@ class Making:
         """One turn."""
         await self._site.connected.ready()
         run = self._record.run
-        if run.turns == 0 and self._site.spec.context == "rich":
-            self._extra = await rich.parts(self._site, run)
-        talk = self._conversation()
         route = maker_route(run, self._site.spec)
+        if run.turns == 0:
+            self._extra = await rich.parts(self._site, run) if rich.is_rich(self._site.spec, route) else ()
+        talk = self._conversation()
         line = Line(route.agent, self._site.model_agent(route.agent), "maker", self._site.prices, self._template, route.why)
         request = ModelRequest(
             route.model, self._system, talk.messages(), self._tools(), self._site.spec.maker.max_output_tokens,

@@ -90,7 +90,8 @@ class OutsideMaking:
         run, site = self._record.run, self._site
         if resume:
             return (Part("going on", going_on(run), "journal"),)
-        extra = await rich.parts(site, run) if site.spec.context == "rich" and run.turns == 0 else ()
+        is_rich = run.turns == 0 and rich.is_rich(site.spec, maker_route(run, site.spec))
+        extra = await rich.parts(site, run) if is_rich else ()
         instruction = prompt.instruction(run, site.spec, site.state_text, final=run.final, extra=extra)
         again = begun_before(run)
         return (*instruction, Part("going on", again.strip(), "journal")) if again else instruction

@@ -136,3 +136,16 @@ def test_how_long_the_steady_part_is_kept_follows_from_how_often_the_loop_runs(t
     price = run.spend.usage.input * 3 + run.spend.usage.output * 15 + run.spend.usage.cache_read * 0.3
     price += run.spend.usage.cache_write * 3.75 + hour * (6 - 3.75)
     assert run.spend.cost == round(price * 1e6)
+
+
+def test_a_change_that_loses_the_cache_is_said(tmp_path):
+    with (
+        serving_process("tests.e2e.steady_model:brisk") as server,
+        seated(tmp_path, handbook(server.url), {"ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}) as seat,
+    ):
+        assert not [text for text in seat.ended("steady", 10).notices if "changed since" in text]
+        assert not [text for text in seat.ended("steady", 10).notices if "changed since" in text]
+        book = seat.repo / ".loopdeck" / "loops" / "steady" / "HANDBOOK.md"
+        book.write_text("# Another way\n" + book.read_text("utf-8"), "utf-8")
+        [said] = [text for text in seat.ended("steady", 10).notices if "changed since" in text]
+    assert "the system file; what it left in the provider's cache can't be read" in said

@@ -24,7 +24,7 @@ def sent(door, role=None):
     return [(one.iteration, one.role, one.model, one.route) for one in found]
 
 
-@pytest.mark.req("S2-080", "S2-079")
+@pytest.mark.req("S2-077", "S2-078", "S2-079", "S2-080")
 def test_three_models_work_in_one_run_each_for_its_phase(front):
     with serving_process("tests.e2e.routed_model:phases") as server:
         door: Seat = front(routed(MODELS, end={"max_iterations": 5, "final_pass": True}))
@@ -40,6 +40,11 @@ def test_three_models_work_in_one_run_each_for_its_phase(front):
     plans = [one.plan for one in door.events("routed") if isinstance(one, ae.TriageFinished)]
     assert plans == ["Take answer.txt first."] * 3
     assert "Take answer.txt first." in door.prompts("routed", 2)[0]["plan"]
+    # Lean for triage and drafts, rich for the final review: what it judges is all before it.
+    lean, full = door.prompts("routed", 2)[0], door.prompts("routed", 4)[0]
+    assert not any(name == "diff" or name.startswith("history") for name in (*lean, *door.prompts("routed", 2, "triage")[0]))
+    assert "+right" in full["diff"]
+    assert "Writing." in full["history 3"]
     saved = door.show("routed")["routing"]
     assert saved["frontier"] == "claude-opus-4-5"
     assert saved["saved_usd"] > 0
