@@ -13,7 +13,7 @@ from loopdeck.deck.reading import Watch, over
 from loopdeck.deck.serving import await_warmth, ensure
 from loopdeck.deck.view import RunView, document, waiting_for
 from loopdeck.errors import UsageError
-from loopdeck.store.layout import RunPaths
+from loopdeck.store.layout import Outlying, RunPaths
 
 EXIT_CODES = {
     "done": 0, "max_iterations": 10, "budget": 11, "no_progress": 12, "human": 13, "error": 14, "lost": 15,
@@ -68,7 +68,7 @@ def _refuse_unheld(deck: Deck, specs: list[LoopSpec]) -> None:
     # Most starts need none of it.
     from loopdeck.sandbox.choice import unheld
 
-    if why := asyncio.run(unheld(deck.home.walls)):
+    if why := asyncio.run(unheld(Outlying(deck.home.path).walls)):
         what = f"{', '.join(alone)} would run unattended, and nothing can hold commands on this machine: {why}"
         raise UsageError(what, remedy='`loopdeck doctor` says what is missing. With `level = "assisted"` a person is asked instead.')
 

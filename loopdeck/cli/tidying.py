@@ -18,7 +18,7 @@ from loopdeck.errors import LoopdeckError, WorkspaceError
 from loopdeck.git import admin, refs, status, trash, worktrees
 from loopdeck.git.admin import Worktree
 from loopdeck.git.merge import discard
-from loopdeck.store.layout import RunPaths
+from loopdeck.store.layout import Outlying, RunPaths
 from loopdeck.store.locks import Mutex
 from loopdeck.store.loopfolder import NAME as LOOP_FOLDER
 
@@ -179,7 +179,7 @@ def _waiting(home: Path, ours: list[Worktree]) -> Iterator[Item]:
 
 def _caches(deck: Deck) -> Iterator[Item]:
     """What the tools of each loop have fetched, in its folder."""
-    folder = deck.home.caches
+    folder = Outlying(deck.home.path).caches
     if not folder.is_dir():
         return
     at_work = {one.run.loop for one in deck.views() if one.live}

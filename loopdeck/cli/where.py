@@ -3,6 +3,7 @@
 import argparse
 
 from loopdeck.cli import here, out
+from loopdeck.store.layout import Outlying
 
 
 def run(options: argparse.Namespace) -> int:
@@ -11,7 +12,7 @@ def run(options: argparse.Namespace) -> int:
     home = deck.home
     paths = {
         "deck": str(deck.root), "config": str(deck.root / ".loopdeck"), "home": str(home.path), "runs": str(home.runs),
-        "state": str(home.state), "worktrees": str(home.worktrees), "caches": str(home.caches),
+        "state": str(home.state), "worktrees": str(home.worktrees), "caches": str(Outlying(home.path).caches),
     }  # fmt: skip
     if options.json:
         out.document(paths)

@@ -114,6 +114,22 @@ class RunPaths(NamedTuple):
         return DeckHome(self.dir.parent.parent.parent)
 
 
+class Outlying(NamedTuple):
+    """What sandboxes keep in the home of a deck at `path`; can be deleted whenever no run is at work."""
+
+    path: Path
+
+    @property
+    def caches(self) -> Path:
+        """A folder for each loop, with what its tools fetched."""
+        return self.path / "caches"
+
+    @property
+    def walls(self) -> Path:
+        """That a sandbox was tried on this machine and held."""
+        return self.path / "walls.json"
+
+
 class DeckHome(NamedTuple):
     """The home of one deck at `path`. Nothing is made until `make` or `claim_run`."""
 
@@ -135,19 +151,9 @@ class DeckHome(NamedTuple):
         return self.path / "worktrees"
 
     @property
-    def caches(self) -> Path:
-        """A folder for each loop, with what its tools fetched; can be deleted whenever the loop has no run at work."""
-        return self.path / "caches"
-
-    @property
     def day(self) -> Path:
         """What each run takes of the deck's budget for a day."""
         return self.path / "day"
-
-    @property
-    def walls(self) -> Path:
-        """That a sandbox was tried on this machine and held; can be deleted at any time."""
-        return self.path / "walls.json"
 
     @property
     def locks(self) -> Path:
