@@ -15,19 +15,15 @@ def head(whole: T, size: int) -> T:
     """The first `size` characters at most."""
     if len(whole) <= size:
         return whole
-    end = whole.rfind(_newline(whole), max(0, size - min(NEAR, size // 2)), size)
-    return whole[: size if end < 0 else end + 1]
+    lines = whole[max(0, size - min(NEAR, size // 2)) : size].splitlines(keepends=True)
+    return whole[: size - len(lines[-1])] if len(lines) > 1 else whole[:size]
 
 
 def tail(whole: T, size: int) -> T:
     """The last `size` characters at most."""
     if len(whole) <= size:
         return whole
+    # The character before tells whether the cut is at a line's beginning already.
     start = len(whole) - size
-    # What stands before tells whether the cut is at a line's beginning already.
-    end = whole.find(_newline(whole), max(0, start - 1), start + min(NEAR, size // 2))
-    return whole[start if end < 0 else end + 1 :]
-
-
-def _newline(whole: T) -> T:
-    return "\n" if isinstance(whole, str) else b"\n"
+    lines = whole[start - 1 : start + min(NEAR, size // 2)].splitlines(keepends=True)
+    return whole[start - 1 + len(lines[0]) :] if len(lines) > 1 else whole[start:]

@@ -237,6 +237,33 @@ def test_the_environment_gives_its_secrets_and_keeps_its_words():
     }
 
 
+def test_a_value_that_comes_to_be_held_later_is_taken_out_from_then_on():
+    redactor = Redactor(["correct-horse-battery"])
+    assert "c4n4ry-value" in redactor.text("a c4n4ry-value b")
+    redactor.learn("c4n4ry-value", "short")
+    line = json.dumps({"x": "a c4n4ry-value b", "y": base64.b64encode(b"c4n4ry-value").decode(), "z": "short"}).encode()
+    assert json.loads(redactor(line))["z"] == "short"
+    assert base64.b64encode(b"c4n4ry-value")[:16] not in redactor(line)
+    assert b"c4n4ry" not in redactor(line)
+    assert b"correct-horse-battery" not in redactor(b'{"x":"correct-horse-battery"}')
+
+
+@pytest.mark.parametrize("kind", CANARIES)
+def test_a_credential_that_was_met_once_is_known_when_it_is_cut_off_from_what_it_was_known_by(kind):
+    made = _canaries(11)[kind]
+    redactor = Redactor()
+    redactor.raw(f"before {_standing(kind, made)} after".encode())
+    for piece in made[1].split("\n")[1:-1] or [made[1]]:
+        # Only what can't be a word is remembered.
+        assert piece not in redactor.text(f"x {piece} y") or len(piece) < 12
+
+
+def test_a_word_that_looked_like_a_credential_once_is_no_secret_for_ever():
+    redactor = Redactor()
+    assert redactor.text("postgres://app:password@db") == "postgres://app:[redacted:password]@db"
+    assert redactor.text("the password of the application") == "the password of the application"
+
+
 def test_secrets_do_not_show_in_the_redactor():
     assert "c4n4ry" not in repr(Redactor(["c4n4ry-value-one"]))
 
