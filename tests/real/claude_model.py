@@ -23,7 +23,9 @@ def fixer(request: Request) -> Answer:
         case 3:
             return Answer("I tidy up.", calls=(call("Bash", command="rm -rf calc.py", description="Tidy"),))
         case _:
-            return Answer("Mended: it adds now. " + ("all fine" if any("all fine" in text for text in request.texts) else "untried"))
+            heard = "\n".join(request.texts)
+            tried = "all fine" if "all fine" in heard else "untried"
+            return Answer(f"Mended: it adds now; {tried}; {'not tidied' if 'it is needed' in heard else 'tidied'}.")
 
 
 def spender(request: Request) -> Answer:

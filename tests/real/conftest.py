@@ -1,0 +1,5 @@
+"""The same seat as in the tests of the front door."""
+
+from tests.e2e.conftest import front
+
+__all__ = ["front"]
