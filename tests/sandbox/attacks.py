@@ -1,6 +1,7 @@
 """What a command could try, and how one sees from outside whether it has worked."""
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ def _dead(world: World, finished: Finished) -> bool:
     return now is None or now.dead
 
 
+def _limited(world: World, finished: Finished) -> bool:
+    return resource.prlimit(world.victim, resource.RLIMIT_NOFILE)[0] == 77
+
+
 def _late(world: World, finished: Finished) -> bool:
     time.sleep(0.8)
     return (world.tree / "late").exists()
@@ -111,6 +116,12 @@ import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long] * 4
 print("attached" if libc.ptrace(16, int(os.environ["VICTIM"]), 0, 0) == 0 else "refused")
+"""
+_SHARED = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+# The machine's own, or that of somebody else: in a namespace of its own there is none with that number.
+print("shared" if libc.shmget(int(os.environ["SEGMENT"]), 4096, 0) >= 0 else "refused")
 """
 _SMALL = """
 import os
@@ -248,6 +259,8 @@ ATTACKS = (
     ),
     Attack("kill somebody", ("kill -9 $VICTIM",), _dead),
     Attack("look into a process", (_python(_PTRACE),), said("attached")),
+    Attack("take somebody's means away", ("prlimit --pid $VICTIM --nofile=77:77",), _limited),
+    Attack("memory that all processes share", (_python(_SHARED),), said("shared")),
     Attack("a user namespace of one's own", ("unshare --user --map-root-user true && echo made",), said("made")),
     Attack(
         "mount something",

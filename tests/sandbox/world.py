@@ -1,6 +1,7 @@
 """A person's machine in a folder: a home with secrets, a repository, a deck with a run, and things that listen. To be broken into."""
 
 import contextlib
+import ctypes
 import hashlib
 import os
 import socket
@@ -72,6 +73,7 @@ class World:
             "PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", "OUT": str(self.outside), "REPO": str(self.repo),
             "DECK": str(self.deck), "RUN": str(self.run), "TREE": str(self.tree), "TCP": str(self.tcp), "UDP": str(self.udp),
             "ABSTRACT": self.mark, "VICTIM": str(self.victim), "SOCKET": str(self.deck / "births"), "MARK": self.mark,
+            "SEGMENT": str(int(self.mark[:7], 16) + 1),
         }  # fmt: skip
 
     def walls(self) -> Walls:
@@ -80,6 +82,10 @@ class World:
             self.tree, home=self.home, hidden=(self.base / "state",), tools=toolchains(self.env, self.home),
             shared=(self.repo / ".git",), protect=PROTECTED,
         )  # fmt: skip
+
+
+_libc = ctypes.CDLL(None)
+_CREATED = 0o1000
 
 
 @contextmanager
@@ -94,6 +100,9 @@ def world(base: Path) -> Iterator[World]:
         stack.callback(victim.wait)
         stack.callback(victim.kill)
         made.victim = victim.pid
+        segment = _libc.shmget(int(made.env["SEGMENT"]), 4096, _CREATED | 0o666)
+        if segment >= 0:
+            stack.callback(_libc.shmctl, segment, 0, None)
         made.tcp = _listen(stack, made, socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1]
         made.udp = _listen(stack, made, socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))[1]
         _listen(stack, made, socket.AF_UNIX, socket.SOCK_STREAM, f"\0loopdeck-{made.mark}")
