@@ -14,6 +14,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.serving import ensure
@@ -76,8 +77,9 @@ class Room(Errands):
         """The deck lies under everything else."""
         return DeckScreen()
 
-    def on_mount(self) -> None:
-        """The reader starts to look."""
+    async def on_mount(self) -> None:
+        """The reader starts to look. Keys that were typed until now wait until there is somebody to take them."""
+        await AwaitMount(self.screen, [self.screen])
         self.reader.start()
         self.set_timer(1.0, self._settle)
         self.last_frame.begin()

@@ -93,7 +93,8 @@ class DeckScreen(Hand, RoomScreen):
         if action == "back":
             return bool(self._wanted) or bool(self._peeking)
         if action in ("filter", "jump"):
-            return bool(self.room.snapshot.rows)
+            # A key typed while the room was being opened comes before anything is known.
+            return bool(self.room.snapshot.rows) or not self.room.snapshot.number
         return super().check_action(action, parameters)
 
     def _look(self) -> None:
