@@ -62,6 +62,11 @@ def profile(
     return "\n".join(lines) + "\n"
 
 
+def _both(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """As they are written, and where that really is: the profile is held against the latter."""
+    return tuple(dict.fromkeys(place for path in paths for place in (path, path.resolve())))
+
+
 def _quoted(path: object) -> str:
     """A path as a string of the profile's language."""
     text = str(path)
@@ -116,10 +121,10 @@ class SeatbeltDoor(PlainDoor):
             names = dict.fromkeys((*there, *missing, *STAND_INS, *(one for one in there if gatedpaths.gated(one))))
             sealed += [walls.tree / name for name in names]
         return profile(
-            (*walls.tools, *walls.read, *walls.agents_own(command), *walls.shared, command.cwd),
-            (*walls.write, *command.writable, *cached, *own),
-            walls.hidden,
-            (*walls.shared, *sealed),
+            _both((*walls.tools, *walls.read, *walls.agents_own(command), *walls.shared, command.cwd)),
+            _both((*walls.write, *command.writable, *cached, *own)),
+            _both(walls.hidden),
+            _both((*walls.shared, *sealed)),
             walls.open_to(command),
             [one.inside_port for one in command.forwards],
         )

@@ -1,5 +1,6 @@
 """Tools in a home are found and shown, and what surrounds them is not: with installations laid out as their installers do."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import loopdeck
+from loopdeck.sandbox.port import Command
 from loopdeck.sandbox.toolchains import toolchains
+from tests.kit.walled import bubble, fence, fenceable, walled
 
 
 def made(home: Path, *paths: str, links: dict[str, str] | None = None) -> Path:
@@ -108,3 +111,43 @@ def test_our_own_interpreter_and_package_are_always_there():
     found = toolchains({}, Path("/nowhere"))
     for needed in (Path(sys.prefix), Path(sys.base_prefix), Path(loopdeck.__file__).parent):
         assert needed.is_relative_to("/usr") or any(needed.is_relative_to(one) for one in found)
+
+
+RUN = {
+    "pyenv": ({".pyenv/shims/tool": "exec ~PYENV/versions/3.12.1/bin/real", ".pyenv/versions/3.12.1/bin/real": "echo it ran"},
+              ".pyenv/shims"),
+    "nvm": ({".nvm/versions/node/v22/bin/tool": ". ~/.nvm/versions/node/v22/lib/x", ".nvm/versions/node/v22/lib/x": "echo it ran"},
+            ".nvm/versions/node/v22/bin"),
+    "conda": ({"miniconda3/bin/tool": ". ~/miniconda3/lib/x", "miniconda3/conda-meta/x": "", "miniconda3/lib/x": "echo it ran"},
+              "miniconda3/bin"),
+    "cargo": ({".cargo/bin/tool": ". ~/.rustup/toolchains/x", ".rustup/toolchains/x": "echo it ran"}, ".cargo/bin"),
+    "uv": ({".local/share/uv/tools/t/bin/tool": ". ~/.local/share/uv/tools/t/lib/x", ".local/share/uv/tools/t/pyvenv.cfg": "",
+            ".local/share/uv/tools/t/lib/x": "echo it ran"}, ".local/bin"),
+    "a project's environment": ({"project/.venv/bin/tool": ". ~/project/.venv/lib/x", "project/.venv/pyvenv.cfg": "",
+                                 "project/.venv/lib/x": "echo it ran"}, "project/.venv/bin"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [pytest.param(bubble, marks=walled), pytest.param(fence, marks=fenceable)], ids=["bubble", "fence"])
+@pytest.mark.parametrize("layout", RUN)
+def test_a_tool_in_a_home_runs_behind_walls_and_can_not_be_changed(tmp_path, layout, make):
+    files, folder = RUN[layout]
+    home, tree = tmp_path / "home", tmp_path / "tree"
+    tree.mkdir()
+    for path, text in {**files, ".ssh/id": "hush", ".cargo/credentials.toml": "hush", "project/.env": "hush"}.items():
+        place = home / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"#!/bin/sh\n{text.replace('~PYENV', f'{home}/.pyenv').replace('~/', f'{home}/')}\n")
+        place.chmod(0o755)
+    (home / ".local/bin").mkdir(parents=True, exist_ok=True)
+    if layout == "uv":
+        (home / ".local/bin/tool").symlink_to(home / ".local/share/uv/tools/t/bin/tool")
+    env = {"PATH": f"{home / folder}:/usr/bin:/bin", "HOME": str(home)}
+    real = next(path for path, text in files.items() if "it ran" in text)
+    line = f"tool; echo evil >> {home}/{real}; cat {home}/.ssh/id {home}/.cargo/credentials.toml {home}/project/.env"
+    door = make(tree, home=home, tools=toolchains(env, home))
+    done = asyncio.run(door.run(Command(("/bin/sh", "-c", line), tree, env, 20, writable=(tree,))))
+    door.close()
+    assert done.text.splitlines()[0] == "it ran"
+    assert "hush" not in done.text
+    assert "evil" not in (home / real).read_text()
