@@ -7,8 +7,11 @@ import shutil
 import sys
 from typing import Any
 
+import msgspec
+
 from loopdeck import __version__
 from loopdeck.agents.keys import Vendor, find_key
+from loopdeck.agents.outside.found import look
 from loopdeck.agents.registry import MODEL_AGENTS
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
@@ -27,7 +30,7 @@ from loopdeck.store.machine import default_limit
 
 _GIT_NEEDED = (2, 31)
 _NO_GIT = 14
-_OTHERS = ("claude", "codex", "opencode", "gemini", "qwen")
+_OTHERS = ("opencode", "gemini", "qwen")
 _FOUND = {True: "", False: "; {} is not on the PATH", None: ""}
 _CONFINED = (
     "commands of makers, checks and setup run in a sandbox: no network, no home, nothing written outside their worktree",
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "git": git,
         "agents": [_agent(kind) for kind in MODEL_AGENTS],
+        "outside": [msgspec.to_builtins(one) for one in look(os.environ)],
         "others": [{"command": name, "path": path} for name in _OTHERS if (path := shutil.which(name))],
         "sandbox": {"confines": holds, "facts": [*(_CONFINED if holds else _UNCONFINED), *told]},
         "environment": _environment(),
@@ -166,6 +170,10 @@ def _say(found: dict[str, Any]) -> None:
     _line("git", f"{git['version']} ({git['path']})" if git["ok"] else f"NOT USABLE: {git['problem']}")
     for one in found["agents"]:
         _line(f"agent {one['agent']}", _said_of(one))
+    for one in found["outside"]:
+        _line(f"agent {one['agent']}", f"{one['version'] or 'of an unknown version'} ({one['path']})")
+        _line("", "; ".join(one["says"]))
+        _line("", f"but {'; '.join(one['lacks'])}") if one["lacks"] else None
     for one in found["others"]:
         _line(f"agent {one['command']}", f"found at {one['path']}, not driven by this version")
     for fact in found["sandbox"]["facts"]:

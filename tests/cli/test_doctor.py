@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from tests.cli.loops import fixer
+from tests.kit.repos import git
 
 KEY = "sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -43,16 +44,37 @@ def test_a_key_is_named_by_its_place_and_never_shown(front):
     assert {"PATH", "HOME"} <= set(seen["seen"])
 
 
+def programs(folder, **scripts):
+    """A PATH with these before the usual one."""
+    folder.mkdir()
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (folder / name).chmod(stat.S_IRWXU)
+    return folder
+
+
 def test_agents_that_are_there_but_not_driven_are_told_apart(front, tmp_path):
     door = front({})
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("claude", "codex"):
-        (folder / name).write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
-        (folder / name).chmod(stat.S_IRWXU)
+    folder = programs(tmp_path / "bin", opencode="exit 0", qwen="exit 0")
     env = {"PATH": os.pathsep.join([str(folder), door.env["PATH"]])}
-    assert [one["command"] for one in door.run("doctor", "--json", env=env).json["others"]][:2] == ["claude", "codex"]
+    assert {"opencode", "qwen"} <= {one["command"] for one in door.run("doctor", "--json", env=env).json["others"]}
     assert door.run("doctor", env=env).out.count("not driven by this version") >= 2
+
+
+def test_agents_with_loops_of_their_own_are_named_with_what_they_can_and_can_not_show(front, tmp_path):
+    door = front({})
+    folder = programs(tmp_path / "bin", claude="echo '2.1.329 (Claude Code)'", codex="echo wondering; sleep 600 & exit 3")
+    env = {"PATH": os.pathsep.join([str(folder), door.env["PATH"]])}
+    claude, codex = door.run("doctor", "--json", env=env).json["outside"]
+    assert (claude["agent"], claude["path"], claude["version"]) == ("claude", str(folder / "claude"), "2.1.329")
+    assert "puts every call before the gate first" in claude["says"]
+    assert claude["lacks"] == []
+    assert codex["version"] == ""
+    assert any("edited arguments" in one for one in codex["lacks"])
+    text = door.run("doctor", env=env).out
+    assert "agent claude     2.1.329" in text
+    assert "agent codex      of an unknown version" in text
+    assert "but takes no edited arguments" in text
 
 
 def test_without_git_it_ends_with_14_and_the_remedy(front, tmp_path):
@@ -82,3 +104,12 @@ def test_a_home_that_cant_be_used_is_said(front):
     said = door.ok("doctor", "--json").json["deck"]["home_problem"]
     os.chmod(home, 0o700)  # noqa: PTH101 - a path out of a document
     assert "others may write" in said
+
+
+def test_filters_of_the_repository_are_listed_and_said_to_be_off_for_makers(front):
+    door = front({})
+    git(door.repo, "config", "filter.lfs.process", "git-lfs filter-process")
+    git(door.repo, "config", "merge.mine.driver", "true")
+    said = door.ok("doctor").out
+    assert "filter lfs, merge mine: off wherever a maker has written" in said
+    assert {"kind": "filter", "name": "lfs"} in door.ok("doctor", "--json").json["deck"]["drivers"]

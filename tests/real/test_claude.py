@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import sys
 import time
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_a_dead_runner_leaves_nothing_that_goes_on_and_the_next_one_resumes(fron
 
 def test_a_server_of_the_loops_is_used_through_the_gate(front):
     script = Path(__file__).parents[1] / "kit/mcp_server.py"
-    connector = {"name": "kit", "command": "python kit_server.py"}
+    connector = {"name": "kit", "command": f"{sys.executable} kit_server.py"}
     with serving_process(f"{TALK}:connected") as server:
         files = {"kit_server.py": script.read_text("utf-8")}
         door: Seat = front(files, mending(checks=[{"run": "true"}], maker={"connector": [connector]}, gates={"ask": ["kit.add"]}))
@@ -165,7 +166,7 @@ def test_a_server_of_the_loops_is_used_through_the_gate(front):
             "PATH": f"{bin_of('claude')}:{door.env['PATH']}", "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "the-real-key",
         }  # fmt: skip
         door.ok("start", "mend")
-        decide(door, "add", "approve")
+        decide(door, "19", "approve")
         door.until_ended("mend", 60)
     assert ("kit.add", json.dumps({"a": 19, "b": 23})) in calls(door)
     assert any("42" in one.output for one in door.trace("mend") if isinstance(one, tr.ToolReturned))
