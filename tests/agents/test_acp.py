@@ -83,7 +83,8 @@ def test_a_model_that_it_does_not_have_is_told(tmp_path):
 
 
 def test_servers_are_handed_on(tmp_path):
-    play(tmp_path, "good", servers=(Server("s", ("prog", "x"), {"A": "b"}), Server("u", url="http://127.0.0.1:1/mcp")))
+    servers = (Server("s", ("prog", "x"), {"A": "b"}), Server("u", url="http://127.0.0.1:1/mcp"))
+    play(tmp_path, "good", name="opencode", servers=servers)
     assert sent(tmp_path, "session/new")[0]["mcpServers"] == [
         {"name": "s", "command": "prog", "args": ["x"], "env": [{"name": "A", "value": "b"}]},
         {"type": "http", "name": "u", "url": "http://127.0.0.1:1/mcp", "headers": []},
@@ -292,6 +293,20 @@ def test_figures_are_disjoint_whatever_the_agent_counts_into_its_input(fresh, re
     expected = Usage(fresh, output, read, write)
     assert acpcalls.usage(disjoint | {"totalTokens": whole + output}) == expected
     assert acpcalls.usage(inclusive) == expected
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"title": "kit_look_up", "kind": "other"},
+        {"title": "x", "kind": "other", "_meta": {"toolName": "mcp__kit__look_up"}},
+        {"title": "look_up (kit MCP Server)", "kind": "other"},
+    ],
+)
+def test_a_servers_tool_by_whatever_name_is_the_servers(tmp_path, told):
+    call = acpcalls.merged(acpcalls.merged({}, {"toolCallId": "1", **told}), {"title": "later", "rawInput": {"a": 1}})
+    assert acpcalls.shown("opencode", tmp_path, call, ("kit",)) == (Shown("1", "kit.look_up", '{"a": 1}', native=told["title"]),)
+    assert acpcalls.shown("opencode", tmp_path, call)[0].tool.startswith("opencode.")
 
 
 def test_an_option_that_does_more_is_not_taken():

@@ -19,6 +19,8 @@ def read_responses(body: Json) -> Json:
     texts: list[str] = []
     turns, before = 0, "user"
     for item in items:
+        if item.get("role") in ("developer", "system"):
+            continue
         role = "user" if item.get("role") == "user" or item.get("type") == "function_call_output" else "assistant"
         if role == "user":
             texts.append(text_of(item.get("output") if item.get("type") == "function_call_output" else item.get("content")))
@@ -29,14 +31,19 @@ def read_responses(body: Json) -> Json:
         "texts": tuple(texts),
         "results": tuple(trailing),
         "turns": turns,
-        "tools": tuple(tool["name"] for tool in body.get("tools") or ()),
+        "tools": tuple(_name(tool) for tool in body.get("tools") or ()),
         "max_tokens": body.get("max_output_tokens") or 10**6,
     }
 
 
+def _name(tool: Json) -> str:
+    """Tools of the provider's own have none but their type."""
+    return str(tool.get("name") or tool.get("type"))
+
+
 def responses_complaint(body: Json) -> str:
     """What the provider would say is wrong with a body, or nothing."""
-    if complaint := tools_complaint(tool["name"] for tool in body.get("tools") or ()):
+    if complaint := tools_complaint(_name(tool) for tool in body.get("tools") or ()):
         return complaint
     items = body.get("input") or []
     if isinstance(items, str):

@@ -22,17 +22,24 @@ _PATH = ("filePath", "file_path", "filepath", "absolute_path", "path", "notebook
 _OLD = ("oldString", "old_string", "old_str", "oldText")
 _NEW = ("newString", "new_string", "new_str", "newText")
 _CONTENT = ("content", "contents", "file_text")
+_NAME = "_name"
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]+")
 _PREFERRED = ("once", "proceed_once", "allow_once", "allow", "approved", "reject", "reject_once", "cancel", "abort", "deny")
 
 
 def merged(known: Json, more: Json) -> Json:
-    """What is known of a call, with a later word on it: what the later one leaves empty stays."""
-    return known | {key: value for key, value in more.items() if value not in (None, "", [], {})}
+    """What is known of a call, with a later word on it: what the later one leaves empty stays, and its first title is its name."""
+    named = known or {_NAME: text(more, "title")}
+    return named | {key: value for key, value in more.items() if value not in (None, "", [], {})}
 
 
-def shown(agent: str, worktree: Path, call: Json) -> tuple[Shown, ...]:
-    """A call as ours; several for one that changes several files, none if it does not say what it does."""
+def shown(agent: str, worktree: Path, call: Json, servers: tuple[str, ...] = ()) -> tuple[Shown, ...]:
+    """A call as ours; several for one that changes several files, none if it does not say what it does.
+
+    `servers` are the names of the MCP servers that it was given.
+    """
+    if tool := _of_server(call, servers):
+        return (Shown(text(call, "toolCallId"), tool, _json(part(call, "rawInput")), native=text(call, _NAME)),)
     id_, given = text(call, "toolCallId"), part(call, "rawInput")
     native = _native(call)
     match text(call, "kind"):
@@ -144,6 +151,22 @@ def _native(call: Json) -> str:
     """The agent's own name of the tool, as far as it tells one."""
     named = text(part(call, "_meta"), "toolName") or text(part(part(call, "_meta"), "claudeCode"), "toolName")
     return named or text(call, "toolCallId").partition("__")[0] * ("__" in text(call, "toolCallId"))
+
+
+def _of_server(call: Json, servers: tuple[str, ...]) -> str:
+    """A tool of one of these servers as `server.tool`, by the ways in which agents name such tools; empty for any other."""
+    if text(call, "kind") not in ("", "other", "fetch", "think"):
+        return ""
+    for name in (_native(call), text(call, _NAME)):
+        for server in servers:
+            for form in (f"mcp__{server}__", f"mcp_{server}_", f"{server}__", f"{server}_", f"{server}."):
+                tool = name.removeprefix(form)
+                if tool != name and tool and not _STRANGE.search(tool):
+                    return f"{server}.{tool}"
+            tool = name.removesuffix(f" ({server} MCP Server)")
+            if tool != name and tool and not _STRANGE.search(tool):
+                return f"{server}.{tool}"
+    return ""
 
 
 def _named(agent: str, name: str) -> str:

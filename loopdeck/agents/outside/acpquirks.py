@@ -21,9 +21,9 @@ Figures = Literal["none", "prompt", "quota", "chunk"]
 class Quirks(Struct, frozen=True):
     """One agent's. `words` are the names of the programs that it is known by.
 
-    `mode` is the one in which it asks, to be set. `env`, `files` (below the home) and `args` always hold; those that begin with `led_`
-    where the gateway meters it, and only with `led` can it. `session` goes into `_meta` of a new session. `vendor` is whose API it
-    speaks, empty for one that follows the model. `hides`: what a person should know of it, in words.
+    `mode` is the one in which it asks, to be set; `serves` that it takes MCP servers. `env`, `files` (below the home) and `args` always
+    hold; those that begin with `led_` where the gateway meters it, and only with `led` can it. `session` goes into `_meta` of a new
+    session. `vendor` is whose API it speaks, empty for one that follows the model. `hides`: what a person should know of it, in words.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Quirks(Struct, frozen=True):
     figures: Figures = "none"
     resume: bool = False
     mode: str = ""
+    serves: bool = True
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     files: Mapping[str, str] = {}
@@ -100,7 +101,8 @@ KNOWN: tuple[Quirks, ...] = (
         ("gemini",),
         shows="risky",
         figures="quota",
-        # In a folder that it does not trust it finds no earlier conversation.
+        # In a folder that it does not trust it finds no earlier conversation, and takes no servers.
+        serves=False,
         mode="default",
         env={
             "GEMINI_TELEMETRY_ENABLED": "false",
@@ -116,7 +118,10 @@ KNOWN: tuple[Quirks, ...] = (
             )
         },
         vendor="google",
-        hides=("reading, searching and commands that it holds for harmless", "how much of its input came from a cache"),
+        hides=(
+            "reading, searching and commands that it holds for harmless", "how much of its input came from a cache",
+            "it takes no connectors",
+        ),
     ),
     Quirks(
         "qwen",
@@ -126,6 +131,7 @@ KNOWN: tuple[Quirks, ...] = (
         resume=True,
         # It begins in one where a model allows what it likes.
         mode="default",
+        serves=False,
         env={
             "QWEN_TELEMETRY_ENABLED": "false",
             "QWEN_CODE_SYSTEM_SETTINGS_PATH": "@home@/qwen-settings.json",
@@ -139,7 +145,10 @@ KNOWN: tuple[Quirks, ...] = (
         led_args=("--auth-type", "openai"),
         led_env={"OPENAI_BASE_URL": "@gateway@/v1", "OPENAI_API_KEY": "@token@", "OPENAI_MODEL": "@model@"},
         vendor="openai",
-        hides=("reading, searching and commands that it holds for harmless", "tokens of requests that it makes on the side"),
+        hides=(
+            "reading, searching and commands that it holds for harmless", "tokens of requests that it makes on the side",
+            "it takes no connectors",
+        ),
     ),
     Quirks(
         "pi",

@@ -4,27 +4,26 @@ Invariant: a permission is given once and for one call, by the plainest option t
 a loaded session repeats of its past is not heard. Files and terminals are not offered: agents have their own.
 """
 
+import asyncio
 import contextlib
 import itertools
 import json
-import re
 
 from msgspec import structs
 
-from loopdeck.agents import failures
 from loopdeck.agents.outside import acpcalls as calls
+from loopdeck.agents.outside import acpends as ends
 from loopdeck.agents.outside.acpquirks import Quirks
 from loopdeck.agents.outside.playing import soon
 from loopdeck.agents.outside.port import Allowed, Denied, Ended, Host, Server, Shown, Task
-from loopdeck.agents.outside.refusals import refused_by_us, unwrapped
 from loopdeck.agents.outside.rpc import NO_SUCH_METHOD, Json, Peer, Refused, count, part, parts, text
 
 VERSION = 1
-_AUTH_REQUIRED = -32000
 _CANCELLED: Json = {"outcome": {"outcome": "cancelled"}}
 _MOST_NOTES = 50
 _MOST_PROMPTS = 4
-_STATUS = re.compile(r"([45]\d\d)\b")
+_SETTLE_S = 0.3
+_LOOKS = 10
 _INSTEAD = "The operator did not allow a call of yours as it was, but allows this one in its place: {tool} {arguments}\nMake it now."
 
 
@@ -37,6 +36,7 @@ class AcpTurn:
         self._host = host
         self._start_s = start_s
         self._peer: Peer
+        self._servers = tuple(one.name for one in task.servers)
         self._session = ""
         self._listening = False
         self._known: dict[str, Json] = {}
@@ -74,10 +74,10 @@ class AcpTurn:
                     break
                 prompt = "\n".join(_INSTEAD.format(tool=tool, arguments=given) for tool, given in self._instead.values())
             self._close_calls()
-            return self._ended(text(result, "stopReason"))
+            return ends.ended(self._quirks.name, text(result, "stopReason"), self._last, self._denied)
         except Refused as refusal:
             self._flush()
-            return self._failed(refusal)
+            return ends.failed(self._quirks.name, refusal, self._last, opened=self.opened)
 
     @property
     def opened(self) -> bool:
@@ -119,7 +119,8 @@ class AcpTurn:
 
     async def _open(self, able: Json) -> None:
         task = self._task
-        given: Json = {"cwd": str(task.worktree), "mcpServers": [_server(one) for one in task.servers]}
+        servers = task.servers if self._quirks.serves else ()
+        given: Json = {"cwd": str(task.worktree), "mcpServers": [_server(one) for one in servers]}
         if task.resume:
             if able.get("loadSession") is not True:
                 raise Refused(0, "it can't go on with a conversation")
@@ -158,8 +159,9 @@ class AcpTurn:
         self._flush()
         asked = part(params, "toolCall")
         id_, options = text(asked, "toolCallId"), parts(params, "options")
-        call = self._known[id_] = calls.merged(self._known.get(id_, {}), asked)
-        shown = calls.shown(self._quirks.name, self._task.worktree, call)
+        self._known[id_] = calls.merged(self._known.get(id_, {}), asked)
+        call = await self._told(id_)
+        shown = calls.shown(self._quirks.name, self._task.worktree, call, self._servers)
         if not id_ or not shown:
             self._note(f"{self._quirks.name} asked for something that it did not show: rejected")
             return _chosen(calls.plainest(options, "reject_once"))
@@ -175,6 +177,15 @@ class AcpTurn:
             self._note(f"{self._quirks.name} offers no permission for one call alone: rejected")
             return _chosen(calls.plainest(options, "reject_once"))
         return _chosen(once)
+
+    async def _told(self, id_: str) -> Json:
+        """The call once it says what it is about: some tell that only right after they have asked."""
+        for _ in range(_LOOKS):
+            call = self._known[id_]
+            if part(call, "rawInput") or parts(call, "content"):
+                break
+            await asyncio.sleep(_SETTLE_S / _LOOKS)
+        return self._known[id_]
 
     async def _decided(self, id_: str, shown: tuple[Shown, ...]) -> Allowed | Denied:
         """Put calls that stand or fall together before the gate: the first one that is not allowed decides for all."""
@@ -224,7 +235,7 @@ class AcpTurn:
         """It made a call, or tried to, and did not ask."""
         if text(call, "status") == "failed" and self._denied:
             return []
-        shown = calls.shown(self._quirks.name, self._task.worktree, call)
+        shown = calls.shown(self._quirks.name, self._task.worktree, call, self._servers)
         for one in shown:
             self._host.met(one)
         return [one.id for one in shown]
@@ -266,42 +277,6 @@ class AcpTurn:
         if words not in self._noted and len(self._noted) < _MOST_NOTES:
             self._noted.add(words)
             self._host.note(words)
-
-    def _ended(self, stop: str) -> Ended:
-        if self._denied:
-            return Ended("denied", self._last, message=self._denied)
-        match stop:
-            case "end_turn":
-                return Ended("ended", self._last)
-            case "refusal":
-                return Ended("refused", self._last, message=f"{self._quirks.name}: the model refused")
-            case "max_turn_requests":
-                return Ended("max_turns", self._last, message=f"{self._quirks.name}: its limit of requests is reached")
-            case "max_tokens":
-                return Ended("failed", self._last, "context", f"{self._quirks.name}: the answer did not fit")
-            case "cancelled":
-                return Ended("cancelled", self._last, message=f"{self._quirks.name}: the turn was cancelled")
-            case _:
-                return Ended(
-                    "failed", self._last, "malformed", f"{self._quirks.name} ended the turn for no reason that we know: {stop[:60]!r}"
-                )
-
-    def _failed(self, refusal: Refused) -> Ended:
-        more = json.dumps(refusal.more, ensure_ascii=False)[:2000] if refusal.more is not None else ""
-        words = unwrapped(refusal.message)
-        ours = refused_by_us(f"{words} {more}", self._last)
-        if ours is not None:
-            return ours
-        told = part({"data": refusal.more}, "data")
-        why = text(told, "details") or text(told, "message")
-        message = f"{self._quirks.name}: {words}" + (f": {unwrapped(why)}" if why else "")
-        if refusal.code == _AUTH_REQUIRED:
-            return Ended("failed", self._last, "auth", f"{message} (log in with it once, by hand)")
-        if not self.opened:
-            return Ended("failed", self._last, "request", message)
-        found = _STATUS.match(why or words)
-        status = refusal.code if 400 <= refusal.code < 600 else int(found[1]) if found else 500
-        return Ended("failed", self._last, failures.from_status(status, {}, why or words).kind, message)
 
 
 def _chosen(option: str) -> Json:
