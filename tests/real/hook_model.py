@@ -9,7 +9,7 @@ COMMANDS = ("git push origin main", "echo through > made.txt")
 
 def tries(request: Request) -> Answer:
     """Each command in turn, by the name and the words that the agent offers for a shell."""
-    done = len(request.results)
+    done = request.turns
     if done >= len(COMMANDS) or not request.tools:
         return Answer("I have seen: " + " | ".join(request.results))
     line = COMMANDS[done]
