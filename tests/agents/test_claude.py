@@ -98,7 +98,8 @@ def test_what_it_is_started_with(tmp_path):
     assert "--strict-mcp-config" in line
     assert not [word for word in line if "dangerously" in word]
     assert "WebSearch" not in pairs["--tools"]
-    assert (pairs["--max-turns"], pairs["--max-budget-usd"], pairs["--model"], pairs["--json-schema"]) == ("7", "1.500000", "m-1", "{}")
+    assert (pairs["--max-turns"], pairs["--model"], pairs["--json-schema"]) == ("7", "m-1", "{}")
+    assert "--max-budget-usd" not in line
     assert pairs["--append-system-prompt-file"] == str(given.home / "system.md")
     env = environment(given)
     assert (env["ANTHROPIC_BASE_URL"], env["ANTHROPIC_API_KEY"]) == (GATEWAY["gateway"], "tok")
@@ -108,7 +109,9 @@ def test_what_it_is_started_with(tmp_path):
 
 
 def test_by_its_own_login_it_has_the_operators_settings_and_no_gateway(tmp_path):
-    env = environment(task(tmp_path, {"PATH": "p", "HOME": "/h"}))
+    given = task(tmp_path, {"PATH": "p", "HOME": "/h"}, max_cost_usd=1.5)
+    assert argv(given)[-2:] == ("--max-budget-usd", "1.500000")
+    env = environment(given)
     assert "CLAUDE_CONFIG_DIR" not in env
     assert "ANTHROPIC_BASE_URL" not in env
 
@@ -286,6 +289,13 @@ def test_one_that_never_answers_is_given_up(tmp_path):
     ended, _ = play(tmp_path, "silent", start_s=0.5)
     assert (ended.how, ended.failure) == ("failed", "timeout")
     assert "did not answer `initialize`" in ended.message
+
+
+@pytest.mark.parametrize(("confined", "says"), [(True, 'write = ["~/.claude"'), (False, "log in with `claude`")])
+def test_without_key_and_login_it_is_said_what_to_do(tmp_path, confined, says):
+    ended, _ = play(tmp_path, "login", gateway="", token="", confined=confined)
+    assert ended.failure == "auth"
+    assert says in ended.message
 
 
 def test_a_session_that_is_gone_is_told_apart(tmp_path):

@@ -13,6 +13,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from msgspec import structs
+
 from loopdeck.agents.outside.claudeends import vanished
 from loopdeck.agents.outside.claudeturn import ClaudeTurn
 from loopdeck.agents.outside.claudewire import Wire
@@ -35,6 +37,13 @@ _OTHER_WAYS = ("ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_U
                "CLAUDE_CODE_USE_FOUNDRY", "CLAUDECODE", "CLAUDE_CODE_ENTRYPOINT")  # fmt: skip
 
 
+_NO_KEY = "log in with `claude`, or put a key into ANTHROPIC_API_KEY"
+_NO_LOGIN = (
+    "the sandbox hides its login: put a key into ANTHROPIC_API_KEY, or show the login to it by "
+    '`write = ["~/.claude", "~/.claude.json"]` and `network = true` in `[sandbox]`'
+)
+
+
 class ClaudeAgent:
     """The `claude` on the PATH of the task's environment."""
 
@@ -55,7 +64,10 @@ class ClaudeAgent:
                 ended = await played(self.kind, talk, wire, turn.play(wire), turn.leave)
             finally:
                 turn.close()
-        return vanished(ended, resumed=bool(task.resume))
+        ended = vanished(ended, resumed=bool(task.resume))
+        if ended.failure == "auth" and not task.gateway:
+            return structs.replace(ended, message=f"{ended.message} ({_NO_LOGIN if task.confined else _NO_KEY})")
+        return ended
 
 
 def argv(task: Task) -> tuple[str, ...]:
@@ -86,7 +98,8 @@ def _given(task: Task) -> Iterator[str]:
         yield from ("--mcp-config", str(_servers(task)))
     if task.max_requests is not None:
         yield from ("--max-turns", str(task.max_requests))
-    if task.max_cost_usd is not None:
+    if task.max_cost_usd is not None and not task.gateway:
+        # It makes up prices of models that it does not know, and would end too soon where the gateway holds it anyway.
         yield from ("--max-budget-usd", f"{max(task.max_cost_usd, 0.000001):.6f}")
     if task.schema:
         yield from ("--json-schema", task.schema)
