@@ -23,6 +23,7 @@ from loopdeck.deck import servers
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git import program
+from loopdeck.git import settings as git_settings
 from loopdeck.sandbox.environment import environment
 from loopdeck.sandbox.probe import facts
 from loopdeck.store import specs
@@ -135,6 +136,7 @@ def _deck() -> dict[str, Any] | None:
             for each in servers.named(deck.root, one.spec)
         ],
         "env": {name: list(one.spec.sandbox.env) for name, one in readings.items() if one.spec is not None and one.spec.sandbox.env},
+        "drivers": [{"kind": kind, "name": name} for kind, name in git_settings.of(deck.repo.common_dir).drivers],
         "network": {name: words for name, one in readings.items() if one.spec is not None and (words := _reach(one.spec.sandbox))},
         "problems": [entry(one) for one in problems],
     }
@@ -192,6 +194,9 @@ def _say(found: dict[str, Any]) -> None:
     _line("runs at once", f"{deck['max_runs']} (from {deck['max_runs_from']})")
     for loop, let_through in deck["env"].items():
         _line("commands see", f"in {loop} also {', '.join(let_through)}")
+    if drivers := [f"{one['kind']} {one['name']}" for one in deck["drivers"]]:
+        off = "off wherever a maker has written, so that files come as they are stored; on in your own checkout, when you merge"
+        _line("git's drivers", f"{', '.join(drivers)}: {off}")
     for loop, reach in deck["network"].items():
         _line("commands reach", f"in {loop} {reach}")
     for one in deck["connectors"]:
