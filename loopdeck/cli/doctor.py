@@ -31,7 +31,6 @@ from loopdeck.store.machine import default_limit
 
 _GIT_NEEDED = (2, 31)
 _NO_GIT = 14
-_OTHERS = ("opencode", "gemini", "qwen")
 _FOUND = {True: "", False: "; {} is not on the PATH", None: ""}
 _CONFINED = (
     "commands of makers, checks and setup run in a sandbox: no network, no home, nothing written outside their worktree",
@@ -53,7 +52,6 @@ def run(options: argparse.Namespace) -> int:
         "git": git,
         "agents": [_agent(kind) for kind in MODEL_AGENTS],
         "outside": [msgspec.to_builtins(one) for one in look(os.environ)],
-        "others": [{"command": name, "path": path} for name in _OTHERS if (path := shutil.which(name))],
         "sandbox": {"confines": holds, "facts": [*(_CONFINED if holds else _UNCONFINED), *told]},
         "environment": _environment(),
         "terminal": _terminal(),
@@ -173,11 +171,7 @@ def _say(found: dict[str, Any]) -> None:
     for one in found["agents"]:
         _line(f"agent {one['agent']}", _said_of(one))
     for one in found["outside"]:
-        _line(f"agent {one['agent']}", f"{one['version'] or 'of an unknown version'} ({one['path']})")
-        _line("", "; ".join(one["says"]))
-        _line("", f"but {'; '.join(one['lacks'])}") if one["lacks"] else None
-    for one in found["others"]:
-        _line(f"agent {one['command']}", f"found at {one['path']}, not driven by this version")
+        _say_outside(one)
     for fact in found["sandbox"]["facts"]:
         _line("sandbox", fact)
     names = found["environment"]
@@ -206,6 +200,17 @@ def _say(found: dict[str, Any]) -> None:
     for one in deck["problems"]:
         mark = "warning: " if one["warning"] else ""
         _line("", f"{one['file']}:{one['line']}: {mark}{one['what']}")
+
+
+def _say_outside(one: dict[str, Any]) -> None:
+    """An agent with a loop of its own: which one, and what it can and can't show."""
+    name = one["agent"] if one["agent"] == one["program"] else f"{one['agent']}: {one['program']}"
+    _line(f"agent {one['agent']}", f"{name} {one['version'] or 'of an unknown version'} ({one['path']})")
+    _line("", "; ".join(one["says"]))
+    if one["lacks"]:
+        _line("", f"but it {'; it '.join(one['lacks'])}")
+    if one["hides"]:
+        _line("", f"not seen: {'; '.join(one['hides'])}")
 
 
 def _said_of(agent: dict[str, Any]) -> str:

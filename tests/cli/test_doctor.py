@@ -53,28 +53,26 @@ def programs(folder, **scripts):
     return folder
 
 
-def test_agents_that_are_there_but_not_driven_are_told_apart(front, tmp_path):
-    door = front({})
-    folder = programs(tmp_path / "bin", opencode="exit 0", qwen="exit 0")
-    env = {"PATH": os.pathsep.join([str(folder), door.env["PATH"]])}
-    assert {"opencode", "qwen"} <= {one["command"] for one in door.run("doctor", "--json", env=env).json["others"]}
-    assert door.run("doctor", env=env).out.count("not driven by this version") >= 2
-
-
 def test_agents_with_loops_of_their_own_are_named_with_what_they_can_and_can_not_show(front, tmp_path):
     door = front({})
-    folder = programs(tmp_path / "bin", claude="echo '2.1.329 (Claude Code)'", codex="echo wondering; sleep 600 & exit 3")
+    folder = programs(
+        tmp_path / "bin", claude="echo '2.1.329 (Claude Code)'", codex="echo wondering; sleep 600 & exit 3", gemini="echo v0.61.0"
+    )
     env = {"PATH": os.pathsep.join([str(folder), door.env["PATH"]])}
-    claude, codex = door.run("doctor", "--json", env=env).json["outside"]
+    claude, codex, gemini = door.run("doctor", "--json", env=env).json["outside"]
     assert (claude["agent"], claude["path"], claude["version"]) == ("claude", str(folder / "claude"), "2.1.329")
     assert "puts every call before the gate first" in claude["says"]
-    assert claude["lacks"] == []
+    assert claude["lacks"] == claude["hides"] == []
     assert codex["version"] == ""
     assert any("edited arguments" in one for one in codex["lacks"])
+    assert (gemini["agent"], gemini["program"], gemini["version"]) == ("acp", "gemini", "0.61.0")
+    assert gemini["hides"]
     text = door.run("doctor", env=env).out
-    assert "agent claude     2.1.329" in text
-    assert "agent codex      of an unknown version" in text
-    assert "but takes no edited arguments" in text
+    assert "agent claude     claude 2.1.329" in text
+    assert "agent codex      codex of an unknown version" in text
+    assert "but it takes no edited arguments" in text
+    assert "agent acp        acp: gemini 0.61.0" in text
+    assert "not seen: reading, searching" in text
 
 
 def test_without_git_it_ends_with_14_and_the_remedy(front, tmp_path):

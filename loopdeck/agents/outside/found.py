@@ -24,7 +24,7 @@ _QUIET = {"DISABLE_AUTOUPDATER": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1", "PI_OF
 class Found(Struct, frozen=True):
     """An agent's program. `agent` is what a loop file calls it, `version` is empty if it would not say.
 
-    `says` and `lacks` are what it can and can't show us or be told, in words.
+    `says` and `lacks` are what it can and can't show us or be told, in words; `hides` what of its doings nobody sees.
     """
 
     agent: str
@@ -33,18 +33,19 @@ class Found(Struct, frozen=True):
     version: str
     says: tuple[str, ...]
     lacks: tuple[str, ...]
+    hides: tuple[str, ...]
 
 
 def look(env: Mapping[str, str]) -> tuple[Found, ...]:
     """The agents on the PATH of `env`, each asked for its version; takes as long as the slowest of them, ten seconds at most."""
-    there = [(agent, name, caps, path) for agent, name, caps in _known() if (path := shutil.which(name, path=env.get("PATH")))]
+    there = [(one, path) for one in _known() if (path := shutil.which(one.program, path=env.get("PATH")))]
     if not there:
         return ()
     with ThreadPoolExecutor(len(there)) as pool:
-        versions = list(pool.map(lambda one: _version(one[3], env), there))
+        versions = list(pool.map(lambda found: _version(found[1], env), there))
     return tuple(
-        Found(agent, name, path, version, says(caps), lacks(caps))
-        for (agent, name, caps, path), version in zip(there, versions, strict=True)
+        Found(one.agent, one.program, path, version, says(one.caps), lacks(one.caps), one.hides)
+        for (one, path), version in zip(there, versions, strict=True)
     )
 
 
@@ -62,7 +63,7 @@ def says(caps: Caps) -> tuple[str, ...]:
         "is told why a call was denied" if caps.note else "",
         "goes on with its conversation in a later process" if caps.resume else "",
         counts[caps.usage],
-        "its requests can go through the gateway, which holds them to the budget" if caps.gateway else "",
+        "goes through the gateway, which holds it to the budget" if caps.gateway else "",
     )
     return tuple(filter(None, told))
 
@@ -72,22 +73,32 @@ def lacks(caps: Caps) -> tuple[str, ...]:
     asks = {"all": "", "risky": "makes the other calls without asking", "none": "makes its calls without asking"}
     told = (
         asks[caps.approvals],
-        "" if caps.edit or caps.approvals == "none" else "takes no edited arguments: it is told to make the call anew",
+        "" if caps.edit or caps.approvals == "none" else "takes no edited arguments, and is told to make the call anew",
         "" if caps.note or caps.approvals == "none" else "is not told why a call was denied until its next turn",
         "" if caps.resume else "begins anew in each turn",
         {"none": "does not tell what it takes", "turn": "", "request": ""}[caps.usage],
-        "" if caps.gateway else "its requests can't go through the gateway: its budget is checked after the fact",
+        "" if caps.gateway else "can't be led through the gateway: its budget is checked after the fact",
     )
     return tuple(filter(None, told))
 
 
-def _known() -> Iterator[tuple[str, str, Caps]]:
-    """What a loop file calls it, its program, its caps."""
-    from loopdeck.agents.outside.claude import ClaudeAgent  # not before somebody asks
-    from loopdeck.agents.outside.codex import CodexAgent  # likewise
+class _Known(Struct, frozen=True):
+    agent: str
+    program: str
+    caps: Caps
+    hides: tuple[str, ...] = ()
 
-    yield "claude", "claude", ClaudeAgent.caps
-    yield "codex", "codex", CodexAgent.caps
+
+def _known() -> Iterator[_Known]:
+    """What a loop file calls it, its program, and what is known of it."""
+    from loopdeck.agents.outside import acpquirks  # not before somebody asks
+    from loopdeck.agents.outside.claude import ClaudeAgent
+    from loopdeck.agents.outside.codex import CodexAgent
+
+    yield _Known("claude", "claude", ClaudeAgent.caps)
+    yield _Known("codex", "codex", CodexAgent.caps)
+    for quirks in acpquirks.KNOWN:
+        yield _Known("acp", quirks.words[0], quirks.caps, quirks.hides)
 
 
 def _version(path: str, env: Mapping[str, str]) -> str:
