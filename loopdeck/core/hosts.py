@@ -84,6 +84,12 @@ def address(host: str) -> Address | None:
         return None
 
 
+def is_local(one: Listed) -> bool:
+    """True if it names this machine itself."""
+    found = address(one.name)
+    return not one.below and (one.name == "localhost" or (found is not None and found.is_loopback))
+
+
 def complaint(listed: Sequence[Listed], host: str, port: int, key: str = "network") -> str:
     """Why that host (normal) can't be reached at that port, as a sentence; empty if it can. `key` is the list's in `[sandbox]`."""
     known = [one for one in listed if one.names(host)]

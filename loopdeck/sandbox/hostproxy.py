@@ -13,12 +13,13 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import h11
 
 from loopdeck.core import hosts
 from loopdeck.core.hosts import Address, Listed
-from loopdeck.sandbox.inlets import End, joined
+from loopdeck.sandbox.inlets import End, Serve, joined
 from loopdeck.sandbox.port import OnReached, Reached, Role
 
 PORT = 61_080
@@ -29,6 +30,7 @@ _PIECE = 1 << 16
 _LONGEST_HEAD = 1 << 16
 _MOST_REFUSALS = 8
 _OURS = frozenset({b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"upgrade", b"te", b"host"})
+Verdict = Literal["allowed", "refused", "failed"]
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
@@ -92,11 +94,36 @@ class HostProxy:
         """What was refused so far, each once."""
         return tuple(self._refusals)[:_MOST_REFUSALS]
 
+    def straight(self) -> dict[int, Serve]:
+        """Ports of this machine's own that are listed: served under their numbers, since programs ask no proxy for what is local."""
+        own = [one for one in self._listed if hosts.is_local(one)]
+        return {port: self._through(one.name, port) for one in own for port in ((one.port,) if one.port else hosts.WEB)}
+
+    def _through(self, host: str, port: int) -> Serve:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            began = time.monotonic()
+            way, why = _Way(host, port), ""
+            try:
+                far = await asyncio.open_connection(host, port, limit=_PIECE)
+                await joined((reader, writer), far, way.count_sent, way.count_received)
+            except OSError as error:
+                why = f"network: {host}:{port} can't be reached: {_said(error)}"
+                if not way.received:
+                    self._refusals[why] = None
+            finally:
+                self._told(way, "failed" if why and not way.received else "allowed", why, began)
+
+        return serve
+
+    def _told(self, way: _Way, verdict: Verdict, why: str, began: float) -> None:
+        self._tell(Reached(way.host, way.port, verdict, self._role, why, way.sent, way.received, time.monotonic() - began))
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end."""
         began = time.monotonic()
         way = _Way()
-        verdict, why = "allowed", ""
+        verdict: Verdict = "allowed"
+        why = ""
         client = h11.Connection(h11.SERVER, max_incomplete_event_size=_LONGEST_HEAD)
         try:
             await self._lead(client, (reader, writer), way)
@@ -109,8 +136,7 @@ class HostProxy:
             if verdict != "allowed" and why:
                 self._refusals[why] = None
             if way.host:
-                seconds = time.monotonic() - began
-                self._tell(Reached(way.host, way.port, verdict, self._role, why, way.sent, way.received, seconds))  # type: ignore[arg-type]
+                self._told(way, verdict, why, began)
 
     async def _lead(self, client: h11.Connection, near: End, way: _Way) -> None:
         request = await _request(client, near[0])

@@ -28,7 +28,7 @@ def ways(command: Command, listed: Sequence[str], tell: OnReached | None) -> Way
 
     key = "setup_network" if command.role == "setup" else "network"
     proxy = HostProxy([one for name in listed if (one := hosts.parse(name))], key, command.role, tell or _unheard)
-    return Ways({**served, PORT: proxy.serve}, variables(), lambda: proxy.refusals)
+    return Ways({**proxy.straight(), **served, PORT: proxy.serve}, variables(), lambda: proxy.refusals)
 
 
 def same_ports(command: Command) -> None:

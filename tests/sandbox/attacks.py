@@ -300,7 +300,9 @@ ATTACKS = (
         ('for place in /proc/[0-9]*/root /proc/[0-9]*/cwd; do echo evil > "$place$RUN/inbox/decision-4.json"; done',),
         holds(lambda world: world.run / "inbox/decision-4.json"),
     ),
-    Attack("cut the journal", ("truncate -s 0 $RUN/journal.jsonl",), lambda world, finished: not (world.run / "journal.jsonl").read_text()),
+    Attack(
+        "cut the journal", ("truncate -s 0 $RUN/journal.jsonl",), lambda world, finished: not (world.run / "journal.jsonl").read_text()
+    ),
     Attack("forge the journal", ("echo evil >> $RUN/journal.jsonl",), holds(lambda world: world.run / "journal.jsonl")),
     Attack("take the lease away", ("rm -f $RUN/lease",), _gone(lambda world: world.run / "lease")),
     Attack(

@@ -128,12 +128,27 @@ def test_what_is_encrypted_goes_through_untouched(tmp_path):
 def test_nothing_goes_around_it(tmp_path):
     with server() as port:
         around = f"import socket; s = socket.create_connection(('127.0.0.1', {port}), 3)"
-        door, env = held(tmp_path, f"127.0.0.1:{port}")
+        door, env = held(tmp_path, "example.com", "127.0.0.1:9")
         done = ask(door, env, tmp_path, sys.executable, "-I", "-S", "-c", around)
         assert "ConnectionRefusedError" in done.text
         look = "import socket; print(socket.getaddrinfo('example.com', 80))"
         door, env = held(tmp_path, "example.com")
         assert "gaierror" in ask(door, env, tmp_path, sys.executable, "-I", "-S", "-c", look).text
+
+
+@walled
+def test_a_port_of_this_machine_that_is_listed_is_there_for_every_program(tmp_path):
+    told: list[Reached] = []
+    with server() as port:
+        door, env = held(tmp_path, f"localhost:{port}", "127.0.0.1:9", told=told)
+        fetch = (sys.executable, "-I", "-S", "-c", FETCH, f"http://127.0.0.1:{port}/here")
+        assert ask(door, env, tmp_path, *fetch).text == f"200 GET /here host=127.0.0.1:{port} via=None got=0\n"
+        door, env = held(tmp_path, "127.0.0.1:9", told=told)
+        done = ask(door, env, tmp_path, "/bin/bash", "-c", "exec 5<>/dev/tcp/127.0.0.1/9; cat <&5; exit 3")
+    assert [(one.host, one.port, one.verdict) for one in told] == [("localhost", port, "allowed"), ("127.0.0.1", 9, "failed")]
+    assert told[0].received > 50
+    assert done.exit_code == 3
+    assert "127.0.0.1:9 can't be reached" in done.refusals[0]
 
 
 @walled
