@@ -18,8 +18,11 @@ VERSIONS = {
     "codex": ("@openai/codex", "0.169.0"),
     "gemini": ("@google/gemini-cli", "0.61.0"),
     "opencode": ("opencode-ai", "1.18.33"),
+    "qwen": ("@qwen-code/qwen-code", "0.24.4"),
 }
 """By the name of the program: its package, and the version that was last looked at. `LOOPDECK_TEST_CLAUDE=2.2.0` tries another."""
+_BESIDES = {"qwen": ("node@22",)}
+"""What a program needs besides: one that wants a newer Node than the machine's brings its own, first on its PATH."""
 _INSTALL_S = 600
 
 
@@ -44,7 +47,17 @@ def _installed(name: str) -> tuple[Path | None, str]:
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _runs(programs / name):
-            command = [npm, "install", "--prefix", str(place), "--no-audit", "--no-fund", "--no-save", f"{package}@{version}"]
+            command = [
+                npm,
+                "install",
+                "--prefix",
+                str(place),
+                "--no-audit",
+                "--no-fund",
+                "--no-save",
+                f"{package}@{version}",
+                *_BESIDES.get(name, ()),
+            ]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_S, check=False)
             except subprocess.TimeoutExpired:
@@ -61,7 +74,8 @@ def _cache() -> Path:
 
 def _runs(program: Path) -> bool:
     try:
-        return subprocess.run([str(program), "--version"], capture_output=True, timeout=60, check=False).returncode == 0
+        env = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run([str(program), "--version"], capture_output=True, timeout=60, check=False, env=env).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
