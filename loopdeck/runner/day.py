@@ -15,7 +15,6 @@ from loopdeck.errors import DayBudgetSpent, LoopdeckError
 from loopdeck.runner.record import Record
 from loopdeck.store import specs
 from loopdeck.store.daybook import Daybook, Taken
-from loopdeck.store.locks import Mutex
 
 _LOOK_S = 0.25
 
@@ -24,10 +23,9 @@ class Day:
     """One run's side of the deck's day. `root` is the operator's checkout: its deck.toml is read as it is now."""
 
     def __init__(self, record: Record, root: Path) -> None:
-        home = record.paths.home
         self._record = record
         self._root = root
-        self._book = Daybook(home.day, Mutex(home.locks / "day"))
+        self._book = Daybook(record.paths.home)
         self._cap: int | None = None
         self._read: tuple[int, int] | None = None
         self._base: tuple[str, int] = ("", 0)

@@ -5,10 +5,8 @@ one at a time, so that a person is asked one thing at a time. Invariant: a grant
 """
 
 import asyncio
-import hashlib
 import math
 import shutil
-import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -20,11 +18,11 @@ from loopdeck.core import events as ev
 from loopdeck.core import progress
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import ToolUse
-from loopdeck.core.findings import Problem
 from loopdeck.core.run import Call, Run
 from loopdeck.core.usage import Usage
 from loopdeck.errors import WorkspaceError
 from loopdeck.runner.desk import Desk
+from loopdeck.runner.handled import Handled
 from loopdeck.runner.metering import Metering
 from loopdeck.runner.record import Record
 from loopdeck.runner.site import Site
@@ -49,23 +47,22 @@ class Hosting:
         self._desk = Desk(site)
         self._asking = asyncio.Lock()
         self._answers: dict[str, Allowed | Denied] = {}
-        self._under_way: dict[str, tuple[ToolUse, float]] = {}
-        self._said: list[str] = []
+        self._calls = Handled(site.record, self._desk)
         self.how: ae.AgentEnd | None = None
         """How the turn is to end, if it was decided here."""
 
     @property
     def busy(self) -> bool:
         """True while a call that was granted has not come to its end."""
-        return bool(self._under_way)
+        return self._calls.busy
 
     def end(self, how: ae.AgentEnd) -> None:
         """Have the turn end for this reason; the first one counts."""
         self.how = self.how or how
 
-    def transcript(self, most: int = 30, size: int = 4000) -> str:
-        """The last things said and done, each cut: the agent's own words, for a check to distrust."""
-        return "\n".join(text[:size] for text in self._said[-most:])
+    def transcript(self) -> str:
+        """The last things said and done: the agent's own words, for a check to distrust."""
+        return self._calls.transcript()
 
     # What the agent may do
 
@@ -92,7 +89,7 @@ class Hosting:
 
     def said(self, text: str) -> None:
         """A piece of what the agent says."""
-        self._said.append(f"assistant: {text}")
+        self._calls.said(f"assistant: {text}")
         shown, _ = self._record.short(text)
         self._record.traced(tr.Noted(self._record.run.iteration, f"the agent: {shown}"))
 
@@ -124,30 +121,17 @@ class Hosting:
             self._record.traced(tr.ToolCalled(self._record.run.iteration, use.id, use.tool, use.arguments))
             return
         self._record.happened(ae.ToolCallAsked(use.id, use.tool))
-        self._granted(use, OWN)
+        self._calls.granted(use, OWN)
 
     def returned(self, call: str, output: str, *, is_error: bool = False) -> None:
         """What a call came to."""
-        if call not in self._under_way:
-            return
-        use, begun = self._under_way.pop(call)
-        shown, blob = self._record.short(output)
-        seconds = time.monotonic() - begun
-        problem: Problem | None = "tool_failed" if is_error else None
-        self._record.traced(tr.ToolReturned(self._record.run.iteration, call, use.tool, shown, is_error, problem, seconds, blob))
-        self._said.append(f"result: {shown}")
-        self._record.happened(ev.ToolCallFinished(call, use.tool, seconds, problem, _signature(use, output)))
+        self._calls.returned(call, output, is_error=is_error)
         if progress.repeats(self._record.run.signatures) >= progress.END_AT:
             self.end("repeating")
 
     def over(self, *, cut: bool = False) -> None:
-        """The agent is gone: of what it had been granted and did not tell the end of, none is known if it was cut off."""
-        for call, (use, begun) in self._under_way.items():
-            if cut or self.how is not None:
-                self._record.happened(ev.ToolCallLost(call, use.tool))
-            else:
-                self._record.happened(ev.ToolCallFinished(call, use.tool, time.monotonic() - begun, None, _signature(use, _UNTOLD)))
-        self._under_way.clear()
+        """The agent is gone: of what it had been granted and did not tell the end of, nothing is known if it was cut off."""
+        self._calls.over(cut=cut or self.how is not None)
 
     # The gate
 
@@ -162,9 +146,9 @@ class Hosting:
         if before is None:
             match ruling.verdict:
                 case "allow":
-                    return self._granted(use, ruling.rule)
+                    return self._calls.granted(use, ruling.rule)
                 case "deny":
-                    return self._refused(use, ruling.reason, ruling.rule)
+                    return self._calls.refused(use, ruling.reason, ruling.rule)
             self._desk.ask(use, ruling)
         return await self._decided(use)
 
@@ -178,14 +162,14 @@ class Hosting:
                 self._desk.ask(use, self._desk.ruling(use))
                 continue
             if call.status == "denied":
-                return self._refused(use, f"Denied by the operator: {call.why or 'no reason given'}", "operator")
+                return self._calls.refused(use, f"Denied by the operator: {call.why or 'no reason given'}", "operator")
             yes = self._desk.approved(call, use)
             if yes.again is not None:
                 self._desk.ask(use, yes.again)
             elif yes.refused:
-                return self._refused(use, yes.refused, yes.rule)
+                return self._calls.refused(use, yes.refused, yes.rule)
             else:
-                return self._granted(yes.use, yes.rule, yes.approval, edited=bool(call.arguments))
+                return self._calls.granted(yes.use, yes.rule, yes.approval, edited=bool(call.arguments))
 
     async def _answered(self, call_id: str) -> Call | None:
         """The call once a person has decided, or nobody in time, and the run goes on; None if it is ending."""
@@ -224,19 +208,3 @@ class Hosting:
             if self._desk.is_same(approval, use) or (call.arguments and call.arguments == use.arguments):
                 return call
         return None
-
-    def _granted(self, use: ToolUse, rule: str, approval: str = "", *, edited: bool = False) -> Allowed:
-        self._desk.grant(use, rule, approval)
-        self._record.traced(tr.ToolCalled(self._record.run.iteration, use.id, use.tool, use.arguments))
-        self._under_way[use.id] = (use, time.monotonic())
-        self._said.append(f"assistant calls {use.tool} {use.arguments}")
-        return Allowed(use.arguments if edited else "")
-
-    def _refused(self, use: ToolUse, why: str, rule: str) -> Denied:
-        self._desk.refuse(use, why, rule)
-        self._record.traced(tr.ToolReturned(self._record.run.iteration, use.id, use.tool, f"Not run: {why}", is_error=True))
-        return Denied(why)
-
-
-def _signature(use: ToolUse, output: str) -> str:
-    return hashlib.sha256("\x00".join((use.tool, use.arguments, output)).encode("utf-8", "replace")).hexdigest()[:16]

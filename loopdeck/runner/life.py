@@ -5,30 +5,24 @@ A life that dies anywhere is followed by another that folds the journal and asks
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import structs
 
 from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.decide import broken_off, decide
-from loopdeck.core.spec import OUTSIDE
 from loopdeck.errors import Bug, LoopdeckError
 from loopdeck.runner.ending import Ending
-from loopdeck.runner.grading import Grading
 from loopdeck.runner.guard import Guard
 from loopdeck.runner.inbox import Hand
-from loopdeck.runner.making import Making
-from loopdeck.runner.metered import Meter
 from loopdeck.runner.places import Places
 from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
 from loopdeck.runner.standing import Standing
 from loopdeck.runner.triage import Triage
-
-if TYPE_CHECKING:
-    from loopdeck.runner.outside import OutsideMaking
+from loopdeck.runner.work import Work
 
 POLL_S = 0.05
 """How often the inbox is looked at while a step takes its time."""
@@ -44,10 +38,7 @@ class Life:
         self._record: Record = site.record
         self._hand = hand
         self._places = places
-        self._meter = Meter(site.record, site.day)
-        self._made: Making | None = None
-        self._outside: OutsideMaking | None = None
-        self._graded: Grading | None = None
+        self._work = Work(site)
         self._remembering = Remembering(site)
         self._ending = Ending(site, self._remembering)
         self._standing = Standing(site)
@@ -75,7 +66,7 @@ class Life:
         if self._record.run.status != "paused":
             self._site.door.thaw()
         if await self._standing.mended():
-            self._made = self._outside = self._graded = None
+            self._work = Work(self._site)
         step = decide(self._record.run, self._site.spec)
         if isinstance(step, steps.Nothing):
             return False
@@ -142,32 +133,6 @@ class Life:
         if isinstance(step, _FROZEN) and run.status == "running" and run.pause_wanted and run.pause_now and door.freeze():
             self._record.happened(ev.RunPaused("pause", run.pause_wanted), durable=True)
 
-    @property
-    def _making(self) -> Making:
-        if self._made is None:
-            self._made = Making(self._site, self._meter)
-        return self._made
-
-    @property
-    def _agent(self) -> "OutsideMaking":
-        if self._outside is None:
-            # With all that an agent in a process of its own needs: half a second that no other maker is to wait.
-
-            from loopdeck.runner.outside import OutsideMaking
-
-            self._outside = OutsideMaking(self._site)
-        return self._outside
-
-    @property
-    def _maker(self) -> "Making | OutsideMaking":
-        return self._agent if self._site.spec.maker.agent in OUTSIDE else self._making
-
-    @property
-    def _grading(self) -> Grading:
-        if self._graded is None:
-            self._graded = Grading(self._site, self._meter)
-        return self._graded
-
     # One method for each kind of step
 
     async def _take_place(self, step: steps.TakePlace) -> None:
@@ -186,14 +151,14 @@ class Life:
 
     async def _run_call(self, step: steps.RunCall) -> None:
         await self._guard.ready()
-        await self._making.run_call(step.call)
+        await self._work.making.run_call(step.call)
 
     async def _triage(self, step: steps.Triage) -> None:
-        await Triage(self._site, self._meter).run()
+        await Triage(self._site, self._work.meter).run()
 
     async def _run_agent(self, step: steps.RunAgent) -> None:
         await self._guard.ready()
-        await self._agent.run_agent()
+        await self._work.agent.run_agent()
 
     async def _commit(self, step: steps.CommitWork) -> None:
         # Nobody is to be at work on what is committed.
@@ -236,18 +201,18 @@ _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {
     steps.TakePlace: Life._take_place,
     steps.PrepareWorkspace: Life._prepare,
     steps.StartIteration: Life._start_iteration,
-    steps.CallModel: lambda life, step: life._making.call_model(),
+    steps.CallModel: lambda life, step: life._work.making.call_model(),
     steps.Triage: Life._triage,
     steps.RunAgent: Life._run_agent,
-    steps.ReportLost: lambda life, step: life._maker.report_lost(step.call),
-    steps.WeighCall: lambda life, step: life._making.weigh(step.call),
-    steps.GrantCall: lambda life, step: life._making.grant(step),
-    steps.RefuseCall: lambda life, step: life._maker.refuse(step),
+    steps.ReportLost: lambda life, step: life._work.maker.report_lost(step.call),
+    steps.WeighCall: lambda life, step: life._work.making.weigh(step.call),
+    steps.GrantCall: lambda life, step: life._work.making.grant(step),
+    steps.RefuseCall: lambda life, step: life._work.maker.refuse(step),
     steps.RunCall: Life._run_call,
     steps.FinishMaker: lambda life, step: life._record.happened(ev.MakerFinished(step.how)),
     steps.CommitWork: Life._commit,
-    steps.ReportMaker: lambda life, step: life._grading.report_maker(step.check),
-    steps.RunCheck: lambda life, step: life._grading.run_check(step.check, lambda: life._maker.transcript),
+    steps.ReportMaker: lambda life, step: life._work.grading.report_maker(step.check),
+    steps.RunCheck: lambda life, step: life._work.grading.run_check(step.check, lambda: life._work.maker.transcript),
     steps.SkipCheck: lambda life, step: life._record.happened(ev.CheckSkipped(step.check, step.why)),
     steps.AskVerdict: lambda life, step: life._record.happened(ev.VerdictAsked(step.check), durable=True),
     steps.FinishIteration: lambda life, step: life._remembering.finish_iteration(step),

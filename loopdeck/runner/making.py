@@ -33,9 +33,9 @@ class Making:
         self._record: Record = site.record
         self._meter = meter
         self._desk = Desk(site)
-        self._system: tuple[Part, ...] = site.system_parts()
+        self._system: tuple[Part, ...] = site.steady.parts()
         first = self._system[0]
-        template = prompt.versioned(site.template if first.name == prompt.ROLE else first)
+        template = prompt.versioned(site.steady.template if first.name == prompt.ROLE else first)
         self._template = template
         self._talk: Talk | None = None
         self._iteration = 0

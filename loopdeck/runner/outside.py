@@ -108,7 +108,7 @@ class OutsideMaking:
             home=home,
             env=self._env(address),
             model=self._model(),
-            system="" if resume else "\n\n".join(part.text for part in site.system_parts()),
+            system="" if resume else "\n\n".join(part.text for part in site.steady.parts()),
             resume=resume,
             gateway=address.url if address is not None else "",
             token=address.token if address is not None else "",
@@ -140,10 +140,10 @@ class OutsideMaking:
         run, keep = self._record.run, self._record.keep
         turn = run.turns + 1
         self._record.happened(ae.AgentTurnStarted(turn, self._agent.kind, resume=resume, metered=metered), durable=True)
-        whole = parts if resume else (*self._site.system_parts(), *parts)
+        whole = parts if resume else (*self._site.steady.parts(), *parts)
         notes = tuple(tr.PartNote(one.name, len(one.text.encode()), keep(one.text), one.source, one.stable) for one in whole)
         history = "gone on with" if resume else "fresh"
-        template = prompt.versioned(self._site.template)
+        template = prompt.versioned(self._site.steady.template)
         self._record.traced(tr.PromptSent(run.iteration, "maker", _name(turn), self._model(), notes, 1, (), 0, history, template))
 
     async def _turn(self, hosting: Hosting, task: Task) -> Ended:

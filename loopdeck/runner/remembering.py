@@ -31,7 +31,7 @@ class Remembering:
         folder = LoopFolder(self._site.workplace.path)
         folder.write(STATE, state.text)
         folder.write(FINDINGS, findings_text(run.findings) + "\n" if run.findings else "# Open findings\n\nNone.\n")
-        if skills := self._site.skill_files():
+        if skills := self._site.steady.skill_files():
             # Anew each time: whatever a maker did to them is gone, and they are as they were frozen.
             folder.lay(SKILLS, skills)
         record.traced(tr.StateRead(step.number, "maker", base))

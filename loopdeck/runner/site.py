@@ -9,18 +9,17 @@ from pathlib import Path
 
 from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
-from loopdeck.core import binding, gate, prompt
-from loopdeck.core.conversation import Part
+from loopdeck.core import binding, gate
 from loopdeck.core.happening import Walls
 from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
 from loopdeck.runner.connected import Connected
 from loopdeck.runner.day import Day
 from loopdeck.runner.record import Record
+from loopdeck.runner.steady import Steady
 from loopdeck.runner.workplace import Workplace
 from loopdeck.sandbox.port import Door
 from loopdeck.store.frozen import Frozen
-from loopdeck.store.loopfolder import NAME, SKILLS
 from loopdeck.store.state import LoopState
 from loopdeck.tools.port import ToolContext
 
@@ -82,27 +81,10 @@ class Site:
         asked = self.spec.maker.tools
         return tuple(name for name in asked if name in _REPORT_TOOLS) if self.spec.level == "report" else asked
 
-    def skills(self) -> dict[str, str]:
-        """Texts of the loop's skills, by name, each with word of what lies beside it."""
-        files = self.skill_files()
-        texts = {name.partition("/")[0]: text for name, text in files.items() if name.endswith("/SKILL.md") and name.count("/") == 1}
-        beside = {name: sorted(file for file in files if file.startswith(f"{name}/") and file != f"{name}/SKILL.md") for name in texts}
-        return {name: text + _told_of(beside[name]) for name, text in texts.items()}
-
-    def skill_files(self) -> dict[str, str]:
-        """All files of the loop's skills, as frozen, by `<skill>/<path in its folder>`."""
-        keys = {key: key.partition(":")[2] for key in self.frozen.files if key.startswith("skill:")}
-        return {name if "/" in name else f"{name}/SKILL.md": self.frozen.files[key] for key, name in keys.items()}
-
     @cached_property
-    def template(self) -> Part:
-        """The maker's prompt template, as frozen."""
-        return Part("template", self.frozen.files["template"], prompt.template_of(self.spec))
-
-    def system_parts(self) -> tuple[Part, ...]:
-        """The steady part of the maker's prompt."""
-        described = {name: prompt.described(text) for name, text in self.skills().items()}
-        return prompt.system_parts(self.spec, self.template, self.frozen.files.get("system", ""), described)
+    def steady(self) -> Steady:
+        """What the maker is told that stays the same."""
+        return Steady(self.frozen)
 
     @cached_property
     def connected(self) -> Connected:
@@ -127,7 +109,9 @@ class Site:
 
     def tool_context(self) -> ToolContext:
         """What a tool call may touch."""
-        return ToolContext(worktree=self.workplace.path, door=self.door, env=self.env, level=self.spec.level, skills=self.skills())
+        return ToolContext(
+            worktree=self.workplace.path, door=self.door, env=self.env, level=self.spec.level, skills=self.steady.skills()
+        )
 
     def rubric_text(self, check: str) -> str:
         """The written criteria of a rubric check, as frozen."""
@@ -157,8 +141,3 @@ class Site:
         await self.connected.close()
         for agent in self._agents.values():
             await agent.close()
-
-
-def _told_of(files: list[str]) -> str:
-    listed = ", ".join(f"`{NAME}/{SKILLS}/{file}`" for file in files)
-    return f"\n\nFiles of this skill, to be read or run from the worktree: {listed}." if files else ""

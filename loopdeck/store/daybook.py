@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from loopdeck.store.files import make_dir, write_atomic
+from loopdeck.store.layout import DeckHome
 from loopdeck.store.locks import Mutex
 
 
@@ -29,11 +30,11 @@ class Taken(Struct, frozen=True):
 
 
 class Daybook:
-    """The files of one deck below `folder`; `mutex` is held while something is taken."""
+    """The files of one deck; `mutex` is held while something is taken."""
 
-    def __init__(self, folder: Path, mutex: Mutex) -> None:
-        self._folder = folder
-        self.mutex = mutex
+    def __init__(self, home: DeckHome) -> None:
+        self._folder = home.path / "day"
+        self.mutex = Mutex(home.locks / "day")
 
     def own(self, day: str, run: str) -> Taken | None:
         """What is written down of `run`; None if nothing is."""

@@ -151,11 +151,6 @@ class DeckHome(NamedTuple):
         return self.path / "worktrees"
 
     @property
-    def day(self) -> Path:
-        """What each run takes of the deck's budget for a day."""
-        return self.path / "day"
-
-    @property
     def locks(self) -> Path:
         """Locks of the whole deck: places for runs, making of worktrees and ids."""
         return self.path / "locks"
@@ -179,11 +174,6 @@ class DeckHome(NamedTuple):
     def frame(self) -> Path:
         """What the room showed last, to be painted before it is up; can be deleted at any time."""
         return self.path / "room" / "frame.json"
-
-    @property
-    def sessions(self) -> Path:
-        """Agent sessions that were started elsewhere, as their hooks tell of them."""
-        return self.path / "sessions"
 
     @property
     def prices(self) -> Path:
@@ -238,6 +228,11 @@ class DeckHome(NamedTuple):
             if (parts := _WORKTREE.fullmatch(name)) and not (paths := self.run_dir(parts[1], parts[2])).dir.is_dir():
                 found.append(paths)
         return sorted(found, key=lambda one: (one.run, one.loop))
+
+
+def sessions_of(home: DeckHome) -> Path:
+    """The folder of agent sessions that were started elsewhere, as their hooks tell of them."""
+    return home.path / "sessions"
 
 
 def deck_home(repo_name: str, common_dir: Path, environ: Mapping[str, str]) -> Path:
