@@ -16,7 +16,7 @@ from loopdeck.core.hooks import Agent, Happening, Verdict
 from loopdeck.errors import LoopdeckError, UsageError
 from loopdeck.git.repository import find
 from loopdeck.store.deckfiles import FOLDER
-from loopdeck.store.layout import DeckHome, deck_home
+from loopdeck.store.layout import DeckHome, deck_home, sessions_of
 
 _BLOCKS = 2
 """With this exit code an agent takes the call for refused."""
@@ -72,7 +72,7 @@ def _attended(agent: Agent, found: Happening) -> tuple[Verdict, str]:
     from loopdeck.core.redact import Redactor, secrets_of
     from loopdeck.store import sessions
 
-    folder, session = home.sessions, hooks.session_name(found)
+    folder, session = sessions_of(home), hooks.session_name(found)
     line = sessions.Line(_now(), found.hook_event_name, agent, str(place))
     verdict: Verdict = "none"
     why = ""

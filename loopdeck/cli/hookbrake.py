@@ -6,6 +6,7 @@ from loopdeck.cli import here, out
 from loopdeck.deck.decks import Deck
 from loopdeck.errors import UsageError
 from loopdeck.store import sessions
+from loopdeck.store.layout import sessions_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -13,9 +14,9 @@ def run(options: argparse.Namespace) -> int:
     deck = here.deck()
     session = _named(deck, options.brake or options.release)
     if options.brake:
-        sessions.brake(deck.home.sessions, session, options.why or f"by {here.operator()}")
+        sessions.brake(sessions_of(deck.home), session, options.why or f"by {here.operator()}")
         out.say(f"{session} is braked: none of its calls is let through. `loopdeck hook --release {session}` lets it go on.")
-    elif sessions.release(deck.home.sessions, session):
+    elif sessions.release(sessions_of(deck.home), session):
         out.say(f"{session} goes on.")
     else:
         raise UsageError("nothing holds this session", where=session)
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _named(deck: Deck, reference: str) -> str:
     """The session whose id is, or begins with, `reference`. Raises UsageError."""
-    known = [one.session for one in sessions.sessions(deck.home.sessions)]
+    known = [one.session for one in sessions.sessions(sessions_of(deck.home))]
     found = [one for one in known if one == reference] or [one for one in known if one.startswith(reference)]
     if len(found) == 1:
         return found[0]

@@ -85,11 +85,12 @@ class Deck:
 
     def _sessions(self) -> list[dict[str, Any]]:
         """Sessions of agents that were started elsewhere and told of themselves, and have not ended."""
+        from loopdeck.store.layout import sessions_of
         from loopdeck.store.sessions import sessions
 
         return [
             {name: getattr(one, name) for name in one.__struct_fields__ if name != "ended"}
-            for one in sessions(self.home.sessions)
+            for one in sessions(sessions_of(self.home))
             if not one.ended
         ]
 

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from loopdeck.core.hooks import read
 from loopdeck.store import sessions
 from tests.cli.loops import fixer
+from tests.kit.front import Front
 from tests.kit.repos import write_files
 
 DECK = """\
@@ -22,23 +24,27 @@ protect = ["tests/**"]
 """
 
 
-@pytest.fixture
-def hook(front):
-    """A function that lets an agent's hook tell of an event, in a deck with rules, and gives what it was answered."""
-    door = front(fixer() | {".loopdeck/deck.toml": DECK})
+class Hook:
+    """Lets an agent's hook tell of an event, in a deck with rules, and gives what it was answered."""
 
-    def told(agent, event, *, session="s-1", cwd=None, **more):
-        given = {"session_id": session, "hook_event_name": event, "cwd": str(cwd or door.repo), "transcript_path": "/x", **more}
+    def __init__(self, door: Front) -> None:
+        self.door = door
+
+    def __call__(self, agent: str, event: str, *, session: str = "s-1", cwd: Path | None = None, **more: Any) -> Any:
+        given = {"session_id": session, "hook_event_name": event, "cwd": str(cwd or self.door.repo), "transcript_path": "/x", **more}
         done = subprocess.run(
             [sys.executable, "-P", "-m", "loopdeck", "hook", agent],
-            input=json.dumps(given).encode(), capture_output=True, cwd=door.repo, env=dict(door.env), timeout=30,
+            input=json.dumps(given).encode(), capture_output=True, cwd=self.door.repo, env=dict(self.door.env), timeout=30,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert not done.stderr, done.stderr
         return json.loads(done.stdout)["hookSpecificOutput"] if done.stdout else None
 
-    told.door = door
-    return told
+
+@pytest.fixture
+def hook(front) -> Hook:
+    """Such a hook."""
+    return Hook(front(fixer() | {".loopdeck/deck.toml": DECK}))
 
 
 def bash(command, **more):
@@ -200,7 +206,10 @@ def test_it_takes_little_time(hook):
 
 def test_it_is_installed_beside_what_is_there_after_asking(hook):
     door, settings = hook.door, hook.door.repo / ".claude/settings.local.json"
-    own = {"model": "opus", "hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "mine"}]}]}}
+    own: dict[str, Any] = {
+        "model": "opus",
+        "hooks": {"PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "mine"}]}]},
+    }
     write_files(door.repo, {".claude/settings.local.json": json.dumps(own)})
     assert "Nothing was changed" in door.ok("hook", "--install", "claude").out, "nobody is there to agree"
     assert json.loads(settings.read_text()) == own

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from loopdeck.store.layout import sessions_of
 from tests.e2e.seat import Seat
 from tests.kit.model_process import serving_process
 from tests.real.clis import bin_of
@@ -47,7 +48,7 @@ def test_a_session_started_by_hand_keeps_the_decks_rules_and_is_told_of(front, t
         told = start(door, server, home)
         assert "the rule bash(git push) denies it" in told, told[-3000:]
         assert (door.repo / "made.txt").read_text() == "through\n", told[-3000:]
-    lines = [json.loads(line) for file in sorted(door.deck.home.sessions.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    lines = [json.loads(line) for file in sorted(sessions_of(door.deck.home).glob("*.jsonl")) for line in file.read_text().splitlines()]
     calls = [(one["tool"], one["summary"], one["verdict"]) for one in lines if one["event"] == "PreToolUse"]
     assert calls == [("bash", "git push origin main", "deny"), ("bash", "echo through > made.txt", calls[-1][2])]
     assert calls[-1][2] in ("allow", "none")
