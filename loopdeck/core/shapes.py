@@ -9,7 +9,7 @@ import warnings
 from datetime import datetime
 
 from loopdeck.core import asking, hosts, rules
-from loopdeck.core.spec import TOOL_NAMES
+from loopdeck.core.spec import FOREIGN_TOOLS, TOOL_NAMES
 from loopdeck.core.tables import Complaint, listed, nearest
 
 _LOOP_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -158,8 +158,8 @@ def rule(written: str) -> Complaint | None:
     if found is None:
         return f"is not a rule: {_cut(written)}", "Write a tool's name, or `tool(pattern)`: `bash(git push)`."
     tool, inner = found[1], found[2]
-    if tool not in (*TOOL_NAMES, asking.TOOL) and not _CONNECTED.fullmatch(tool):
-        remedy = nearest(tool, TOOL_NAMES) or f"Tools are {listed(TOOL_NAMES)}, and `server.tool` for a connector's."
+    if tool not in (*TOOL_NAMES, *FOREIGN_TOOLS, asking.TOOL) and not _CONNECTED.fullmatch(tool):
+        remedy = nearest(tool, (*TOOL_NAMES, *FOREIGN_TOOLS)) or f"Tools are {listed(TOOL_NAMES)}, and `server.tool` for a connector's."
         return f"names no tool: {_cut(tool)}", remedy
     if inner is None:
         return None

@@ -21,6 +21,8 @@ When = Literal["always", "others_pass"]
 
 TOOL_NAMES = ("bash", "read_file", "write_file", "edit_file", "glob", "grep", "update_state", "skill")
 """The built-in tools, as product words; a connector's are `server.tool`."""
+FOREIGN_TOOLS = ("read_outside", "glob_outside", "grep_outside", "webfetch", "agent", "task")
+"""Tools of outside agents that do what none of ours does, as rules name them: looking outside the worktree, the web, sub-agents."""
 
 
 class Trigger(Struct, frozen=True, omit_defaults=True):

@@ -16,7 +16,7 @@ GOOD = [
     (shapes.url, ["http://localhost:8080/v1", "https://host", "http://[::1]:80/x"]),
     (shapes.timezone, ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+3"]),
     (shapes.cron, ["* * * * *", "0 7 * * 1-5", "*/15 0,12 1-31/2 jan-MAR sat-sun", "59 23 31 12 7", "0 0 1 1 *"]),
-    (shapes.rule, ["bash", "bash(git push)", "bash(git *)", "edit_file(src/**)", "gh.create_pr", 'gh.x({"a": (1)})', "gh.*"]),
+    (shapes.rule, ["bash", "bash(git push)", "bash(git *)", "edit_file(src/**)", "gh.create_pr", "webfetch", "read_outside", 'gh.x({"a": (1)})', "gh.*"]),
     (shapes.pattern, ["val: ([0-9.]+)", "(?i)(x)", "[[a](b)"]),
     (shapes.variable, ["CI", "_x1"]),
     (shapes.moment, ["2026-12-31", "2026-12-31T18:00:00Z", "2026-12-31 18:00:00+01:00"]),
