@@ -177,7 +177,8 @@ class WorkCommitted(Happening, frozen=True):
     """The runner committed what the maker did. `digest` covers the tree and the report; `protected` paths were put back.
 
     `problems` are what could not be committed, and what changed elsewhere meanwhile, for the operator to read; `outside` are paths
-    outside of the worktree that changed and that a call of the maker's names.
+    outside of the worktree that changed and that a call of the maker's names. `graders` are programs of checks that are no longer what
+    they were at the base, each with its check; `forged` says that the maker wrote into the checks' part of the state.
     """
 
     commit: str
@@ -189,6 +190,8 @@ class WorkCommitted(Happening, frozen=True):
     protected: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    graders: tuple[tuple[str, str], ...] = ()
+    forged: bool = False
 
 
 class CheckFinished(Happening, frozen=True):

@@ -209,6 +209,7 @@ def _committed(run: Run, event: ev.WorkCommitted, stamp: Stamp) -> None:
     now = run.iterations[-1]
     now.commit, now.digest, now.empty, now.outside = event.commit, event.digest, event.empty, event.outside
     now.files, now.added, now.removed, now.protected = event.files, event.added, event.removed, event.protected
+    now.graders, now.forged = event.graders, event.forged
     run.notices.extend(event.problems)
 
 

@@ -10,6 +10,8 @@ BASE_DIGEST = "base"
 
 PROTECT = "protected paths"
 OUTSIDE = "outside the worktree"
+GRADERS = "what grades"
+STATE = "the state's verdicts"
 MAKER = "maker"
 
 
@@ -21,6 +23,10 @@ def reports(run: Run) -> list[str]:
         due.append(PROTECT)
     if now is not None and now.outside:
         due.append(OUTSIDE)
+    if now is not None and now.graders:
+        due.append(GRADERS)
+    if now is not None and now.forged:
+        due.append(STATE)
     if run.maker_end not in (None, "ended", "budget"):
         due.append(MAKER)
     return due
@@ -34,6 +40,11 @@ def report(run: Run, name: str) -> Verdict:
     if name == OUTSIDE:
         assert run.current is not None
         return _verdict(OUTSIDE, "protect", "blocker", tuple(_outside(path) for path in run.current.outside))
+    if name == GRADERS:
+        assert run.current is not None
+        return _verdict(GRADERS, "protect", "major", tuple(_grader(path, check) for path, check in run.current.graders))
+    if name == STATE:
+        return _verdict(STATE, "protect", "major", (_forged(),))
     return _verdict(MAKER, "tools", "minor", (_maker(run),))
 
 
@@ -44,6 +55,17 @@ def _verdict(name: str, kind: str, severity: Severity, findings: tuple[Finding, 
 def _protected(path: str) -> Finding:
     found = finding(PROTECT, "unchanged", f"{path} is protected and was put back as it was", path=path)
     return structs.replace(found, evidence="Mend the work, not what grades it.")
+
+
+def _grader(path: str, check: str) -> Finding:
+    found = finding(GRADERS, "unchanged", f"{path} is what the check '{check}' runs, and this run changed it", path=path)
+    told = "Put it back as it was: what is graded may not change what grades it. If it is the work itself, its operator has to say so."
+    return structs.replace(found, evidence=told)
+
+
+def _forged() -> Finding:
+    found = finding(STATE, "unchanged", "the part of the state that the checks write was written by somebody else", path=".loop/STATE.md")
+    return structs.replace(found, evidence="Leave out what stands between loopdeck's two marks: it counts for nothing there.")
 
 
 def _outside(path: str) -> Finding:

@@ -34,6 +34,12 @@ def block_of(text: str) -> str:
     return found[0] if found else ""
 
 
+def is_forged(text: str, given: str) -> bool:
+    """True if `text` has a part between the marks that is not the one in `given`: somebody wrote there what only the checks may."""
+    ours = block_of(given).strip()
+    return any(found[0].strip() != ours for found in _BLOCK.finditer(text))
+
+
 def size(text: str) -> int:
     """Bytes of what maker and operator wrote."""
     return len(without_block(text).rstrip("\n").encode("utf-8", "replace"))

@@ -127,6 +127,8 @@ class Iteration(Struct):
     removed: int = 0
     protected: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    graders: tuple[tuple[str, str], ...] = ()
+    forged: bool = False
     score: float | None = None
     passed: bool = False
     floor: Severity = "minor"

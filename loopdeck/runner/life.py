@@ -163,10 +163,11 @@ class Life:
     async def _commit(self, step: steps.CommitWork) -> None:
         # Nobody is to be at work on what is committed.
         await self._site.connected.close()
+        forged = self._remembering.is_forged()
         committing = self._site.workplace.commit(self._record.run, self._remembering.makers_report())
         committed, outside = await asyncio.gather(committing, self._guard.compare())
         problems = (*committed.problems, *outside.notices)
-        self._record.happened(structs.replace(committed, problems=problems, outside=outside.named), durable=True)
+        self._record.happened(structs.replace(committed, problems=problems, outside=outside.named, forged=forged), durable=True)
 
     def _back_off(self, step: steps.BackOff) -> None:
         self._deadline = asyncio.get_running_loop().time() + step.seconds

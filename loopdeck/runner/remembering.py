@@ -116,6 +116,11 @@ class Remembering:
             kept = self._site.state.keep_version(left, "maker", f"{run.id}-i{run.iteration}")
             self._record.happened(ev.NoticeRaised(f"the maker's unfinished state is kept as the version {kept}"))
 
+    def is_forged(self) -> bool:
+        """True if the maker wrote into the part of its state that is the checks'."""
+        left = LoopFolder(self._site.workplace.path).read(STATE) if self._record.run.worktree else None
+        return left is not None and memory.is_forged(left, self._site.state_text)
+
     def makers_report(self) -> str:
         """The report that the maker left in `.loop/REPORT.md`, or nothing."""
         if not self._record.run.worktree:

@@ -17,6 +17,7 @@ from msgspec import structs
 from loopdeck.checks.furnish import furnish
 from loopdeck.checks.port import ChangedPath
 from loopdeck.core import events as ev
+from loopdeck.core.graders import graders
 from loopdeck.core.harness import BASE_DIGEST
 from loopdeck.core.run import Run
 from loopdeck.core.spec import LoopSpec
@@ -130,12 +131,22 @@ class Workplace:
             return made, "" if content == before else content
 
         made, content = await asyncio.to_thread(work)
+        graders = await asyncio.to_thread(lambda: self._changed_graders(run.base, made))
         if report:
             content = hashlib.sha256(f"{content}\0{report}".encode("utf-8", "replace")).hexdigest()
         return ev.WorkCommitted(
             made.commit, content or BASE_DIGEST, made.empty, len(made.changes), made.added, made.removed, made.protected_changed,
-            made.problems,
+            made.problems, graders=graders,
         )  # fmt: skip
+
+    def _changed_graders(self, base: str, made: tree.Committed) -> tuple[tuple[str, str], ...]:
+        """Programs of checks that were there at the base and are not what they were, each with its check."""
+        programs = graders(self._spec)
+        if not programs or made.commit == base:
+            return ()
+        commit, known = self._changes
+        since = known if commit == made.commit else changed(self.repo, base, made.commit)
+        return tuple((one.path, programs[one.path]) for one in since if one.path in programs and one.kind != "A")
 
     async def clean_checkout(self, run: Run) -> Path:
         """The clean checkout, at the run's commit. The loop folder's state and report are laid beside the work, to be read."""
