@@ -68,7 +68,7 @@ def test_a_bug_is_mended_and_calls_are_allowed_edited_and_denied(front, walls):
     assert json.loads(calls(door)[-1][1]) == {"command": "python3 -B try_calc.py"}
     last = [one for one in door.trace("mend") if isinstance(one, tr.ModelReplied) and one.role == "maker"][-1]
     assert last.blocks == (Text("Mended: it adds now; all fine; not tidied."),)
-    assert any(one.output == "all fine" for one in door.trace("mend") if isinstance(one, tr.ToolReturned))
+    assert any(one.output.strip() == "all fine" for one in door.trace("mend") if isinstance(one, tr.ToolReturned))
     assert left(door) == []
     assert "the-real-key" not in door.ok("trace", "mend", "--json").out
 
@@ -106,8 +106,6 @@ def test_what_wants_to_stay_is_ended_with_it(front, walls):
     with serving_process(f"{TALK}:lingerer") as server:
         door = seat(front, server, walls, gates={"allow": ["bash"]})
         door.ok("start", "mend")
-        if walls == "none":
-            decide(door, "sleep 4242", "approve")
         door.wait("mend", lambda seen: bool(seen.run.worktree) and (Path(seen.run.worktree) / "begun.txt").exists(), 60)
         begun = time.monotonic()
         door.ok("kill", "mend", "--now")
@@ -163,8 +161,7 @@ def test_killed_at_any_moment_it_leaves_nothing(front, walls):
     rng = random.Random(11)
     with serving_process(f"{TALK}:slow") as server:
         end = {"max_iterations": 9, "max_cost_usd": 50.0}
-        gates = {"allow": ["bash(setsid)", "bash(sleep)", "bash(echo)"]}
-        door = seat(front, server, walls, gates=gates, checks=[{"run": "false"}], end=end)
+        door = seat(front, server, walls, gates={"allow": ["bash"]}, checks=[{"run": "false"}], end=end)
         slowest = 0.0
         for number in range(KILLS // 2):
             door.ok("start", "mend")
