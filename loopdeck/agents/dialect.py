@@ -25,6 +25,7 @@ PREAMBLE_TOKENS = 1000
 Anthropic documents 290 to 800 for its tool-use prompt, by model; 1,000 leaves room.
 """
 
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 ANSWER_TOOL = "structured_answer"
 """The tool a model is made to call where a structured answer can't be asked for otherwise."""
 
@@ -106,7 +107,7 @@ class Names:
         """The provider's name of tool `name`: `server.tool` becomes `server__tool`."""
         if known := self._wire.get(name):
             return known
-        short = re.sub(r"[^A-Za-z0-9_-]", "_", name.replace(".", "__")) or "_"
+        short = _UNFIT.sub("_", name.replace(".", "__")) or "_"
         if len(short) > 64 or self._ours.get(short, name) != name:
             short = f"{short[:55]}_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
         self._wire[name], self._ours[short] = short, name

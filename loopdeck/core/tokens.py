@@ -108,6 +108,12 @@ ANCHOR = re.compile(_branch(list(_BY_ANCHOR)))
 _compiled = cache(re.compile)
 
 
+def compile_all() -> None:
+    """Compile every pattern now, for a process that others are forked from; else each is when its anchor is first met."""
+    for kind in _KINDS:
+        _compiled(kind.pattern)
+
+
 class Span(NamedTuple):
     """A credential in some bytes, from `start` to `end`. What it was known by begins at `since`."""
 

@@ -28,6 +28,7 @@ HAS_PROC = Path("/proc/self/stat").exists()
 _SUBREAPER = 36
 _COMMAND_BITS = 29
 _TAG = 1 << 61
+_KERNEL_THREAD = 0x200000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,11 @@ def _environment(pid: int) -> bytes:
 
 
 def process(pid: int) -> Process | None:
-    """The process with this number, or None. A zombie is `dead`."""
+    """The process with this number, or None; the kernel's own threads, half of those there are, are none. A zombie is `dead`."""
     if not HAS_PROC:
         return _foreign(pid)
     fields = _read(pid, "stat").rpartition(b")")[2].split()
-    if len(fields) < 20:
+    if len(fields) < 20 or int(fields[6]) & _KERNEL_THREAD:
         return None
     return Process(pid, int(fields[1]), float(fields[19]), fields[0] in {b"Z", b"X"})
 

@@ -22,6 +22,7 @@ from loopdeck.errors import StoreError, UsageError
 NAME = "spec.toml"
 _HEAD = "# The loop as it was frozen when this run started. Edit the loop file instead: that counts from the next run.\n"
 _LITERAL = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]*")
+_BEGINNING = re.compile(rb'((?:#[^\n]*\n)?digest = "([0-9a-f]{64})"\n)')
 _FORMAT = 1
 
 
@@ -136,7 +137,7 @@ def thaw(run_dir: Path) -> Frozen:
 
 def _split(data: bytes) -> tuple[bytes, str, bytes]:
     """Head, digest and body; empty if the digest isn't where it belongs."""
-    found = re.match(rb'((?:#[^\n]*\n)?digest = "([0-9a-f]{64})"\n)', data)
+    found = _BEGINNING.match(data)
     return (found[1], found[2].decode(), data[found.end() :]) if found else (b"", "", b"")
 
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -126,3 +128,13 @@ def test_code_that_was_changed_is_known(tmp_path):
     assert code.is_another(before)
     file.unlink()
     assert code.is_another(before)
+
+
+def test_what_a_runner_makes_is_not_laid_between_what_it_shares():
+    """In an interpreter of its own, since it is filled up."""
+    told = "from loopdeck.supervisor import warm as w; w._settle(); print(sum(int(s) * int(n) for s, n in w._GAPS.findall(w._allocator())))"
+    said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert int(said.stdout) < 100_000, "bytes left free among what was loaded"
+    before = told.replace("w._settle(); ", "")
+    said = subprocess.run([sys.executable, "-c", before], capture_output=True, text=True, check=True)
+    assert int(said.stdout) > 150_000, "there was something to fill"
