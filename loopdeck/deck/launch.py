@@ -34,7 +34,9 @@ def readied(deck: Deck, loops: list[str]) -> list[LoopSpec]:
     ready: list[LoopSpec] = []
     for name in loops:
         reading = specs.load_loop(deck.root, name, deck=settings)
-        problems += [one for one in reading.problems if not one.warning]
+        # Nobody is there to read a warning of an unattended loop, also one of its skills.
+        alone = reading.spec is not None and reading.spec.level == "unattended"
+        problems += [one for one in reading.problems if alone or not one.warning]
         if reading.spec is not None:
             ready.append(reading.spec)
             resolve_base(deck.repo, reading.spec.workspace.base)

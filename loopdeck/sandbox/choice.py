@@ -103,7 +103,7 @@ def _second(spec: LoopSpec, found: Proof, walls: "Walls", marker: str) -> Chosen
         held, hosts = "closed", ()
         lacks = (*lacks, f"hosts can't be listed with {found.name}: those in `network` are out of reach")
     notice = f"held by {found.name} and not by bubblewrap, so that commands ask: {'; '.join(lacks)}"
-    scratch = walls.caches.parent if walls.caches is not None else None
+    scratch = walls.caches / "scratch" if walls.caches is not None else None
     return Chosen(second_door(found.name, walls, marker, scratch), notice, held, hosts, lacks)
 
 
@@ -121,7 +121,7 @@ def _held(spec: LoopSpec) -> tuple[HeldBy, tuple[str, ...]]:
 def _caches(folder: Path) -> Path | None:
     """The loop's caches, made if need be; none if the disk refuses, since nothing depends on them."""
     try:
-        for made in (folder.parent, folder, folder / "maker", folder / "checks"):
+        for made in (folder.parent, folder, folder / "maker", folder / "checks", folder / "scratch"):
             made.mkdir(mode=0o700, exist_ok=True)
     except OSError:
         return None

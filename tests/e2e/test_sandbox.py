@@ -290,3 +290,10 @@ def test_without_bubblewrap_a_fence_holds_and_what_it_lacks_is_said_where_it_ask
     assert door.outputs("work")[0].count("Permission denied") >= 1
     assert "not held: it sees the names and command lines of all processes" in door.ok("show", "work").out
     assert "Landlock" in door.ok("doctor").out
+
+
+def test_an_unattended_loop_with_a_warning_open_is_refused(front):
+    door: Seat = front(working("touch kept.txt", level="unattended", check="true"))
+    said = door.says("start", "work")
+    assert "can't have warnings open: 1 warning, the first: this check can't fail" in said.err
+    assert "touch" not in said.err
