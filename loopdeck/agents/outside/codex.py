@@ -19,6 +19,7 @@ from loopdeck.agents.outside.playing import START_S, played
 from loopdeck.agents.outside.port import Caps, Ended, Host, Task
 from loopdeck.agents.outside.rpc import Peer
 
+HIDES = ("what it types into a command that runs already is written down, but nobody is asked",)
 _TOKEN = "OPENAI_API_KEY"
 _PROVIDER = "loopdeck"
 _SETTINGS = ("check_for_update_on_startup=false", "analytics.enabled=false", 'web_search="disabled"')
