@@ -47,3 +47,13 @@ def test_wrapped_lines_hold_all_of_it_and_fit(width):
     assert all(text[:2] in ("  ", "↪ ") for text in texts)
     again = "".join(("\n" if text.startswith("  ") and at else "") + text[2:] for at, text in enumerate(texts))
     assert again == raw
+
+
+def test_what_a_sandbox_lets_through_and_what_it_can_not_hold_is_told():
+    limits = Limits(("api.example.com", "*.pypi.org:443"), ("it can change modes",))
+    told = barriers(approval(walls="listed"), (), limits)
+    assert ("it reaches these hosts and no other, and what it can read in there it can send to them: api.example.com, *.pypi.org:443",
+            "warn") in told  # fmt: skip
+    assert told[-1] == ("not held: it can change modes", "warn")
+    assert "the whole network is open to it" in barriers(approval(walls="open"), (), Limits())[1][0]
+    assert barriers(approval(walls="none"), (), limits)[0][1] == "bad"
