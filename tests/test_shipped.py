@@ -61,7 +61,7 @@ def test_a_wheel_holds_every_file_that_is_shipped(tmp_path):
 
 def test_there_is_a_template_for_each_common_loop():
     assert shipped.templates() == (
-        "dependency-updates", "docs-links", "experiments", "fix-tests", "minimal", "missing-test", "pr-review", "triage",
+        "answers", "dependency-updates", "docs-links", "experiments", "fix-tests", "minimal", "missing-test", "pr-review", "triage",
         "version-string",
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from loopdeck.core.spec import CheckSpec
 
 MOST_BYTES = 1_000_000
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")
+_LINES = re.compile(r"L(\d{1,9})(?:C\d+)?(?:-L?(\d{1,9})(?:C\d+)?)?")
 _HOST = re.compile(r"[^\s<>\"\\^`{|}]+")
 
 
@@ -143,10 +144,20 @@ class _Survey:
         if name in {"", "top"} or name.startswith(":~:"):
             return ""
         anchors = self._anchors(path)
-        if anchors is None or name in anchors or name.removeprefix("user-content-") in anchors:
+        if anchors is not None and (name in anchors or name.removeprefix("user-content-") in anchors):
+            return ""
+        if lines := _LINES.fullmatch(name):
+            return self._no_lines(path, max(int(one) for one in lines.groups() if one))
+        if anchors is None:
             return ""
         near = _nearest(name, anchors)
         return f"{path} has no anchor #{name}" + (f", only #{near}" if near else "")
+
+    def _no_lines(self, path: str, line: int) -> str:
+        """What is wrong with a link to a line, as citations and code hosts write it."""
+        text = self._checkout.text(path, MOST_BYTES) if self._checkout.size(path) <= MOST_BYTES else None
+        count = line if text is None else len(text.splitlines())
+        return "" if 1 <= line <= count else f"{path} has no line {line}, only {count}"
 
     def _read_anchors(self, path: str) -> frozenset[str] | None:
         """The anchors of a document, None for files whose anchors can't be told."""

@@ -140,7 +140,8 @@ VERBS: dict[str, Verb] = {
     "gameday": Verb("gameday", "attack every promise on this machine with agents that misbehave, and say what came of it", _words(
         _option("--dir", default="", metavar="PATH", help="where to do it (a new temporary folder if not given)"), _json)),
     "mcp": Verb("mcp", "serve a loop's state, findings, budget and operator to an agent, as an MCP server over stdio", _words(
-        _option("--loop", default="", metavar="LOOP", help="of which loop, outside of a run's worktree"))),
+        _option("--loop", default="", metavar="LOOP", help="of which loop, outside of a run's worktree"),
+        _option("--folder", default="", metavar="PATH", help="serve this folder's texts instead: passages about a question, citable"))),
     "hook": Verb("hook", "for a Claude Code or Codex session started elsewhere: tell of its calls, ask the deck, be braked", _words(
         _option("agent", nargs="?", default="", metavar="AGENT", help="whose event is read from stdin: claude or codex"),
         _option("--install", choices=("claude", "codex"), default="", metavar="AGENT", help="add it to this project's settings"),

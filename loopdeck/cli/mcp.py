@@ -10,9 +10,16 @@ from loopdeck.offered.server import Server, Tool
 
 def run(options: argparse.Namespace) -> int:
     """Serve until the client has gone."""
-    tools, instructions = _offer(options.loop)
+    tools, instructions = _folder(options.folder) if options.folder else _offer(options.loop)
     Server(tools, instructions, sys.stdin.buffer, sys.stdout.buffer).serve()
     return 0
+
+
+def _folder(written: str) -> tuple[tuple[Tool, ...], str]:
+    """A folder of texts to answer from. Raises UsageError if there is none."""
+    from loopdeck.offered.folder import INSTRUCTIONS, InFolder
+
+    return InFolder(Path(written), Path.cwd()).tools(), INSTRUCTIONS.format(folder=written)
 
 
 def _offer(loop: str) -> tuple[tuple[Tool, ...], str]:

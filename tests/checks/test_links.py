@@ -13,13 +13,33 @@ HANDBOOK: dict[str, str | bytes] = {
     ),
     "docs/my notes.md": "# über\n",
     "docs/img/a.png": b"\x89PNG\x00",
-    "src/a.py": "x\n",
+    "src/a.py": "x\ny\nz\n",
     "site/index.html": "<a href='../README.md#handbook'>x</a><a href='#own'>y</a><p id=own>",
 }
 
 
 def links(*globs: str, **fields) -> CheckSpec:
     return CheckSpec(name="links", links=globs, **fields)
+
+
+@pytest.mark.req("S2-002")
+@pytest.mark.parametrize(
+    ("anchor", "wrong"),
+    [
+        ("L3", ""),
+        ("L1-L3", ""),
+        ("L1-3", ""),
+        ("L2C1-L3C9", ""),
+        ("l2", ""),
+        ("L4", "has no line 4, only 3"),
+        ("L1-L9", "no line 9"),
+        ("L0", "no line 0"),
+    ],
+)
+def test_a_link_to_a_line_leads_to_a_line_there_is(tmp_path, anchor, wrong) -> None:
+    write(tmp_path, {"a.md": f"[so](b.md#{anchor}) [so](c.py#{anchor})\n", "b.md": "# l2\ntwo\nthree\n", "c.py": "1\n2\n3\n"})
+    said = verdict(links("a.md"), context(tmp_path))
+    assert [wrong in one.message for one in said.findings] == ([True, True] if wrong else [])
 
 
 @pytest.mark.req("S2-029")
