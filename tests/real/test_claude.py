@@ -1,5 +1,6 @@
 """The real Claude Code as a maker: a bug fixed, approvals obeyed, money held, nothing left. `pytest -m real_agents tests/real`."""
 
+import asyncio
 import json
 import os
 import random
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec import structs
 
+from loopdeck.agents.outside.claude import ClaudeAgent
+from loopdeck.agents.outside.port import Ended
 from loopdeck.core import agentevents as ae
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import Text
@@ -17,6 +21,7 @@ from loopdeck.sandbox import family
 from tests.cli.loops import loop
 from tests.e2e.seat import Seat
 from tests.kit.model_process import serving_process
+from tests.kit.outside_stage import Stage, task
 from tests.real import claude_model as model
 from tests.real.clis import bin_of
 
@@ -142,9 +147,11 @@ def test_what_wants_to_stay_is_ended_with_it(front, walls):
         assert left(door) == []
 
 
-def test_a_dead_runner_leaves_nothing_that_goes_on_and_the_next_one_resumes(front):
+@WALLS
+def test_a_dead_runner_leaves_nothing_that_goes_on_and_the_next_one_resumes(front, walls):
     with serving_process(f"{TALK}:slow") as server:
-        door = seat(front, server, checks=[{"name": "steps", "run": "test $(wc -l < steps.txt) -ge 5"}])
+        checks = [{"name": "steps", "run": "test $(wc -l < steps.txt) -ge 5"}]
+        door = seat(front, server, walls, checks=checks, gates={"allow": ["bash"]})
         door.ok("start", "mend")
         door.wait("mend", lambda seen: bool(seen.run.worktree) and (Path(seen.run.worktree) / "steps.txt").exists(), 60)
         door.slay("mend")
@@ -185,6 +192,27 @@ def test_an_approval_outlives_its_process(front):
         assert door.until_ended("mend", 90)["reason"] == "done"
         assert door.folded("mend").spend.usage == server.billed()
     assert [one.how for one in turns(door)] == ["let_go", "ended"]
+
+
+def test_a_person_may_take_longer_than_any_hook(tmp_path, monkeypatch):
+    given = task(tmp_path, {"PATH": f"{bin_of('claude')}:{os.environ['PATH']}", "HOME": str(tmp_path)}, model="m", token="tok")
+    (given.worktree / "calc.py").write_text(model.BROKEN)
+    (given.worktree / "try_calc.py").write_text(model.TEST)
+    stage = Stage(given.worktree)
+    # The one long wait; everything else is answered at once.
+    monkeypatch.setattr(stage, "ask", _slowly(stage.ask, "try_calc", 75))
+    with serving_process(f"{TALK}:fixer") as server:
+        ended = asyncio.run(ClaudeAgent().turn(structs.replace(given, gateway=server.url), stage))
+        assert ended == Ended("ended", "Mended: it adds now; all fine; tidied.")
+        assert stage.used_in_all == server.billed()
+
+
+def _slowly(ask, word: str, seconds: float):
+    async def slow(call):
+        await asyncio.sleep(seconds if word in call.arguments else 0)
+        return await ask(call)
+
+    return slow
 
 
 @pytest.mark.req("S3-09")
