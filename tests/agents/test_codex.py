@@ -104,6 +104,10 @@ def test_the_worktrees_own_settings_are_not_trusted(tmp_path):
     assert f'projects={{"{tmp_path / "tree"}"={{trust_level="untrusted"}}}}' in argv(task(tmp_path, {}))
 
 
+def test_it_can_not_type_into_what_was_allowed(tmp_path):
+    assert "features.unified_exec_tty=false" in argv(task(tmp_path, {}))
+
+
 def test_servers_of_the_loop_ask_for_each_call(tmp_path):
     servers = (Server("s", argv=("prog", "x"), env={"A": "b"}), Server("u", url="http://127.0.0.1:1/mcp"))
     play(tmp_path, "good", servers=servers)

@@ -65,6 +65,23 @@ def slow(request: Request) -> Answer:
     return Answer("A step.", calls=(run(line),), delay_s=0.05)
 
 
+def typist(request: Request) -> Answer:
+    """Asks for a shell with a terminal, and types a command into it."""
+    outputs = [str(item.get("output")) for item in request.body.get("input") or () if item.get("type") == "function_call_output"]
+    if not outputs:
+        return Answer(
+            "A shell.", calls=(Call("exec_command", json.dumps({"cmd": "cat > typed.txt", "tty": True, "yield_time_ms": 400})),)
+        )
+    if len(outputs) == 1:
+        plain = {"cmd": "cat > typed.txt", "yield_time_ms": 400}
+        return Answer("A shell without one.", calls=(Call("exec_command", json.dumps(plain)),))
+    if len(outputs) == 2:
+        number = re.search(r"session ID (\d+)", outputs[1])
+        typed = {"session_id": int(number[1]) if number else 1, "chars": "typed\n", "yield_time_ms": 300}
+        return Answer("I type.", calls=(Call("write_stdin", json.dumps(typed)),))
+    return Answer("Done.")
+
+
 def idle(request: Request) -> Answer:
     """Says that it is done."""
     return Answer("Done.")

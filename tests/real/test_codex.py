@@ -155,6 +155,15 @@ def test_settings_in_the_worktree_start_nothing(front, tmp_path, walls):
     assert not proof.exists()
 
 
+def test_nothing_is_typed_into_a_command_that_was_allowed(front):
+    with serving_process(f"{TALK}:typist") as server:
+        door = seat(front, server, checks=[{"run": "true"}], gates={"allow": ["bash"]})
+        assert door.run("start", "mend", "--wait").code == 0
+        typed = Path(door.folded("mend").worktree) / "typed.txt"
+        assert not typed.exists() or not typed.read_text()
+    assert calls(door) == [("bash", json.dumps({"command": "cat > typed.txt"}))]
+
+
 @pytest.mark.req("S3-09")
 @WALLS
 def test_killed_at_any_moment_it_leaves_nothing(front, walls):

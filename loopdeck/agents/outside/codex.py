@@ -19,16 +19,18 @@ from loopdeck.agents.outside.playing import START_S, played
 from loopdeck.agents.outside.port import Caps, Ended, Host, Task
 from loopdeck.agents.outside.rpc import Peer
 
-HIDES = ("what it types into a command that runs already is written down, but nobody is asked",)
 _TOKEN = "OPENAI_API_KEY"
 _PROVIDER = "loopdeck"
 _SETTINGS = ("check_for_update_on_startup=false", "analytics.enabled=false", 'web_search="disabled"')
 _UNWANTED = (
     "apps", "browser_use", "browser_use_external", "computer_use", "enable_request_compression", "goals", "hooks", "image_generation",
     "in_app_browser", "multi_agent", "plugins", "remote_plugin", "skill_mcp_dependency_install", "tool_suggest",
-    "unbounded_connection_retries",
+    "unbounded_connection_retries", "unified_exec_tty",
 )  # fmt: skip
-"""What would act without being asked for, bring tools that the provider runs, or go on by itself after the turn."""
+"""What would act without being asked for, bring tools that the provider runs, or go on by itself after the turn.
+
+With a terminal it could type into a command that was allowed, and nobody would be asked what.
+"""
 
 
 class CodexAgent:

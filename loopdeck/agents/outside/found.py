@@ -93,10 +93,10 @@ def _known() -> Iterator[_Known]:
     """What a loop file calls it, its program, and what is known of it."""
     from loopdeck.agents.outside import acpquirks  # not before somebody asks
     from loopdeck.agents.outside.claude import ClaudeAgent
-    from loopdeck.agents.outside.codex import HIDES, CodexAgent
+    from loopdeck.agents.outside.codex import CodexAgent
 
     yield _Known("claude", "claude", ClaudeAgent.caps)
-    yield _Known("codex", "codex", CodexAgent.caps, HIDES)
+    yield _Known("codex", "codex", CodexAgent.caps)
     for quirks in acpquirks.KNOWN:
         yield _Known("acp", quirks.words[0], quirks.caps, quirks.hides)
 
