@@ -34,7 +34,7 @@ LEAST_VERSION = 6
 LACKS = (
     "it can change modes, times and owners of files outside that are yours, though not their content",
     "it sees the names and command lines of all processes",
-    "protected files can be written while it runs, and are put back after it",
+    "protected files can be written while it runs, and are put back after it, if its runner lives",
     "it has no network at all, not even with itself, unless `network = true`, which opens the machine's own ports too",
     "an outside agent that is given its gateway's port can reach that port on any machine",
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from loopdeck.sandbox.fenced import LEAST_VERSION, version
 from loopdeck.sandbox.port import Command, Door
 from tests.bench.report import goal, say
 from tests.kit import walled
@@ -65,7 +66,12 @@ def test_a_command_behind_walls_is_quick(tree):
     timed(led, tree, 1)
     listed = timed(led, tree, COMMANDS)
     led.close()
-    for name, times in (("plain", plain), ("bubblewrap", bubble), ("with hosts", listed)):
+    every = [("plain", plain), ("bubblewrap", bubble), ("with hosts", listed)]
+    if version() >= LEAST_VERSION:
+        fence = walled.fence(tree, shared=(tree.parent / "repo" / ".git",), protect=("tests/**",))
+        every.append(("landlock", timed(fence, tree, COMMANDS)))
+        fence.close()
+    for name, times in every:
         say(f"{name:<11} `true`: median {at(times, 0.5):.1f} ms, p95 {at(times, 0.95):.1f} ms, p99 {at(times, 0.99):.1f} ms")
     goal("S", "p95 of a command behind walls, ms", at(bubble, 0.95), 25, 10)
     goal("S", "p95 of a command that may reach listed hosts, ms", at(listed, 0.95), 25, 12)
