@@ -309,6 +309,22 @@ def test_a_servers_tool_by_whatever_name_is_the_servers(tmp_path, told):
     assert acpcalls.shown("opencode", tmp_path, call)[0].tool.startswith("opencode.")
 
 
+def test_what_a_terminal_printed_is_the_output(tmp_path):
+    call = acpcalls.merged({}, {"toolCallId": "1", "kind": "execute", "title": "make"})
+    for meta in ({"terminal_output": {"data": "a\n"}}, {"terminal_output": {"data": "b\n"}}, {"terminal_exit": {"exit_code": 2}}):
+        call = acpcalls.merged(call, {"toolCallId": "1", "status": "completed", "_meta": meta})
+    assert acpcalls.outcome(call) == ("a\nb\n\n[exit code 2]", True)
+
+
+def test_a_change_that_was_made_already_is_shown_as_what_changed(tmp_path):
+    lines = [f"line {n}\n" for n in range(100)]
+    old, new = "".join(lines), "".join([*lines[:50], "changed\n", *lines[51:]])
+    (tmp_path / "x").write_text(new)
+    diff = {"type": "diff", "path": str(tmp_path / "x"), "oldText": old, "newText": new}
+    [shown] = acpcalls.shown("pi", tmp_path, {"toolCallId": "1", "kind": "edit", "content": [diff]})
+    assert arguments(shown)["old"] == "".join(lines[47:54])
+
+
 def test_an_option_that_does_more_is_not_taken():
     options = [{"optionId": one, "kind": "allow_once"} for one in ("proceed_once_and_auto", "x", "proceed_once")]
     assert acpcalls.plainest(options, "allow_once") == "proceed_once"

@@ -22,14 +22,20 @@ _PATH = ("filePath", "file_path", "filepath", "absolute_path", "path", "notebook
 _OLD = ("oldString", "old_string", "old_str", "oldText")
 _NEW = ("newString", "new_string", "new_str", "newText")
 _CONTENT = ("content", "contents", "file_text")
-_NAME = "_name"
+_NAME, _PRINTED, _EXIT = "_name", "_printed", "_exit"
+_MOST_PRINTED = 1_000_000
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]+")
 _PREFERRED = ("once", "proceed_once", "allow_once", "allow", "approved", "reject", "reject_once", "cancel", "abort", "deny")
 
 
 def merged(known: Json, more: Json) -> Json:
     """What is known of a call, with a later word on it: what the later one leaves empty stays, and its first title is its name."""
-    named = known or {_NAME: text(more, "title")}
+    named = dict(known) or {_NAME: text(more, "title")}
+    meta = part(more, "_meta")
+    if printed := text(part(meta, "terminal_output"), "data"):
+        named[_PRINTED] = (text(named, _PRINTED) + printed)[-_MOST_PRINTED:]
+    if code := count(part(meta, "terminal_exit"), "exit_code"):
+        named[_EXIT] = code
     return named | {key: value for key, value in more.items() if value not in (None, "", [], {})}
 
 
@@ -75,8 +81,10 @@ def outcome(call: Json) -> tuple[str, bool]:
     raw = call.get("rawOutput")
     if isinstance(raw, dict):
         raw = text(raw, "output") or text(raw, "text") or text(raw, "error")
-    words = "\n".join(one for one in said if one) or (raw if isinstance(raw, str) else "")
-    failed = text(call, "status") == "failed"
+    words = "\n".join(one for one in said if one) or (raw if isinstance(raw, str) else "") or text(call, _PRINTED)
+    code = count(call, _EXIT)
+    failed = text(call, "status") == "failed" or bool(code)
+    words += f"\n[exit code {code}]" if code else ""
     return words or ("It failed." if failed else "Done."), failed
 
 
@@ -129,7 +137,7 @@ def _written(worktree: Path, call: Json, given: Json) -> list[patches.FileCall]:
         current = patches.read(worktree, path)
         if not old or current is None:
             found.append(patches.written(worktree, path, new))
-        elif old == current:
+        elif current in (old, new):
             found.append(patches.replaced(worktree, path, old, new))
         else:
             found.append(patches.edited(worktree, path, old, new))
