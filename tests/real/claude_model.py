@@ -3,7 +3,7 @@
 import json
 import re
 
-from tests.kit.model_talk import Answer, Call, Hang, Request
+from tests.kit.model_talk import Answer, Call, Cut, ErrorEvent, Hang, Request, overloaded
 
 BROKEN = "def add(a, b):\n    return a - b\n"
 TEST = "from calc import add\n\nassert add(1, 2) == 3\nprint('all fine')\n"
@@ -55,6 +55,43 @@ def connected(request: Request) -> Answer:
         tool = next((name for name in request.tools if name.startswith("mcp__") and name.endswith("add")), "")
         return Answer("I add.", calls=(Call(tool, json.dumps({"a": 19, "b": 23})),)) if tool else Answer("There is no such tool.")
     return Answer(f"It is {request.results[-1] if request.results else 'unknown'}.")
+
+
+def toucher(request: Request) -> Answer:
+    """Makes one call, and again whenever it is told to go on."""
+    if request.results:
+        return Answer("Then not.")
+    return Answer("I touch.", calls=(call("Bash", command="touch touched.txt", description="Touch"),))
+
+
+def storm(request: Request) -> Answer:
+    """Busy twice, then there."""
+    return overloaded() if request.n < 3 else Answer("Here I am.")
+
+
+def cut(request: Request) -> Answer:
+    """Hangs up in the middle of its first answer."""
+    return Answer("One two three four five. " * 9, fault=Cut(events=4)) if request.n == 1 else Answer("Here I am.")
+
+
+def error_event(request: Request) -> Answer:
+    """Fails in the middle of its first answer, with status 200 long sent."""
+    return Answer("One two three four five. " * 9, fault=ErrorEvent()) if request.n == 1 else Answer("Here I am.")
+
+
+def away(request: Request) -> Answer:
+    """Busy for good."""
+    return overloaded()
+
+
+def wordy(request: Request) -> Answer:
+    """Has a command say a million bytes, and then looks where the agent has put them."""
+    if request.turns == 0:
+        return Answer("I ask.", calls=(call("Bash", command="python3 -c \"print('x' * 1000000)\"", description="Ask"),))
+    place = re.search(r"saved to: (\S+)", "\n".join(request.results))
+    if request.turns == 1:
+        return Answer("I look.", calls=(call("Read", file_path=place[1] if place else "/nowhere", limit=1),))
+    return Answer("I have seen it.")
 
 
 def folder(request: Request) -> str:

@@ -4,16 +4,16 @@ import asyncio
 import json
 import os
 import random
+import signal
 import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from msgspec import structs
 
 from loopdeck.agents.outside.claude import ClaudeAgent
-from loopdeck.agents.outside.port import Ended
+from loopdeck.agents.outside.port import Allowed, Denied, Ended
 from loopdeck.core import agentevents as ae
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import Text
@@ -194,17 +194,72 @@ def test_an_approval_outlives_its_process(front):
     assert [one.how for one in turns(door)] == ["let_go", "ended"]
 
 
-def test_a_person_may_take_longer_than_any_hook(tmp_path, monkeypatch):
-    given = task(tmp_path, {"PATH": f"{bin_of('claude')}:{os.environ['PATH']}", "HOME": str(tmp_path)}, model="m", token="tok")
+def direct(folder: Path, url: str, answering=lambda call: Allowed(), **more):
+    """A turn without an engine around it: the task, and the stage it is played on."""
+    given = task(
+        folder, {"PATH": f"{bin_of('claude')}:{os.environ['PATH']}", "HOME": str(folder)}, model="m", token="tok", gateway=url, **more
+    )
     (given.worktree / "calc.py").write_text(model.BROKEN)
     (given.worktree / "try_calc.py").write_text(model.TEST)
-    stage = Stage(given.worktree)
-    # The one long wait; everything else is answered at once.
-    monkeypatch.setattr(stage, "ask", _slowly(stage.ask, "try_calc", 75))
+    return given, Stage(given.worktree, answering=answering)
+
+
+def test_a_person_may_take_longer_than_any_hook(tmp_path, monkeypatch):
     with serving_process(f"{TALK}:fixer") as server:
-        ended = asyncio.run(ClaudeAgent().turn(structs.replace(given, gateway=server.url), stage))
+        given, stage = direct(tmp_path, server.url)
+        # The one long wait; everything else is answered at once.
+        monkeypatch.setattr(stage, "ask", _slowly(stage.ask, "try_calc", 75))
+        ended = asyncio.run(ClaudeAgent().turn(given, stage))
         assert ended == Ended("ended", "Mended: it adds now; all fine; tidied.")
         assert stage.used_in_all == server.billed()
+
+
+def test_a_call_that_was_never_answered_is_not_made_when_the_session_goes_on(tmp_path):
+    with serving_process(f"{TALK}:toucher") as server:
+        given, stage = direct(tmp_path, server.url, lambda call: None)
+
+        async def slain() -> Ended:
+            turn = asyncio.ensure_future(ClaudeAgent().turn(given, stage))
+            async with asyncio.timeout(60):
+                # Written down by the agent: it would know of the call.
+                while not any('"tool_use"' in one.read_text() for one in given.home.rglob("*.jsonl")):
+                    await asyncio.sleep(0.1)
+            os.killpg(stage.pids[0], signal.SIGKILL)
+            return await turn
+
+        assert asyncio.run(slain()).failure == "cut"
+        given, after = direct(tmp_path, server.url, lambda call: Denied("no"), resume=stage.sessions[0])
+        assert asyncio.run(ClaudeAgent().turn(given, after)).how == "ended"
+        assert [call.id for call in after.asked] != [call.id for call in stage.asked]
+        assert not (given.worktree / "touched.txt").exists()
+        assert after.seen == []
+
+
+@pytest.mark.parametrize("fault", ["storm", "cut", "error_event"])
+def test_a_provider_that_stumbles_is_tried_again(tmp_path, fault):
+    with serving_process(f"{TALK}:{fault}") as server:
+        given, stage = direct(tmp_path, server.url)
+        ended = asyncio.run(ClaudeAgent().turn(given, stage))
+        assert ended.how == "ended"
+        assert len(server.shown("requests")) > 1
+
+
+def test_a_provider_that_stays_away_is_told_as_busy(tmp_path):
+    with serving_process(f"{TALK}:away") as server:
+        given, stage = direct(tmp_path, server.url)
+        ended = asyncio.run(ClaudeAgent().turn(given, stage))
+        assert (ended.how, ended.failure) == ("failed", "overloaded")
+        assert len(server.shown("requests")) == 5
+        assert sum("tries again" in note for note in stage.notes) == 4
+
+
+def test_a_result_of_a_million_bytes_is_looked_at_without_asking(tmp_path):
+    with serving_process(f"{TALK}:wordy") as server:
+        given, stage = direct(tmp_path, server.url, lambda call: Allowed() if call.tool == "bash" else Denied("no"))
+        ended = asyncio.run(ClaudeAgent().turn(given, stage))
+        assert ended.text == "I have seen it."
+        assert [call.tool for call in stage.asked] == ["bash"]
+        assert [call.native for call in stage.seen] == ["Read"]
 
 
 def _slowly(ask, word: str, seconds: float):

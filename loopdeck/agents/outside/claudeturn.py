@@ -1,7 +1,8 @@
 """One turn of Claude Code: its calls put before the gate, what it says and does written down, its end told for what it was.
 
 A hook sees every call before it runs, and answers at once where the gate does. Where a person has to decide it says `ask`, and the
-permission request that follows waits, for hours if need be: hooks have a time limit, those have none.
+permission request that follows waits, for hours if need be: hooks have a time limit, those have none. A hook's `defer` is not used:
+when the session goes on, the deferred call is made before any hook of ours can be there.
 
 Invariant: no call is let through unless the gate allowed exactly that one; what a person edited replaces the agent's own arguments.
 """
