@@ -31,7 +31,7 @@ def read_responses(body: Json) -> Json:
         "texts": tuple(texts),
         "results": tuple(trailing),
         "turns": turns,
-        "tools": tuple(_name(tool) for tool in body.get("tools") or ()),
+        "tools": tuple(name for tool in body.get("tools") or () for name in _names(tool)),
         "max_tokens": body.get("max_output_tokens") or 10**6,
     }
 
@@ -55,6 +55,19 @@ def responses_complaint(body: Json) -> str:
     if any(item.get("type") == "reasoning" and not item.get("encrypted_content") for item in items) and not body.get("store", True):
         return "Items are not persisted when `store` is set to false."
     return ""
+
+
+def _names(tool: Json) -> tuple[str, ...]:
+    """A tool's name; those of a namespace as `namespace/name`."""
+    if tool.get("type") != "namespace":
+        return (_name(tool),)
+    return tuple(f"{tool['name']}/{_name(inner)}" for inner in tool.get("tools") or ())
+
+
+def _named(tool: str) -> Json:
+    """How a call says which tool it is of."""
+    namespace, _, name = tool.rpartition("/")
+    return {"name": name} | ({"namespace": namespace} if namespace else {})
 
 
 def _usage(usage: Usage) -> Json:
@@ -94,8 +107,8 @@ def _items(request: Request, answer: Answer) -> list[Json]:
             "type": "function_call",
             "status": "completed",
             "call_id": f"call_{request.n}_{i}",
-            "name": call.tool,
             "arguments": call.arguments,
+            **_named(call.tool),
         }
         for i, call in enumerate(answer.calls)
     ]
