@@ -65,7 +65,7 @@ def _new(deck: Deck, options: argparse.Namespace) -> int:
 def _say_steps(spec: LoopSpec, shown: str, text: str) -> None:
     """The five decisions that a loop is made of, as they are now and where to change them."""
     budget = f"${dollars(spec.exit.max_cost):.2f}" if spec.exit.max_cost is not None else f"{spec.exit.max_tokens} tokens"
-    checks = "; ".join(f"{one.name} ({_grades(one)})" for one in spec.checks)
+    checks = "; ".join(one.name if one.name == _grades(one) else f"{one.name} ({_grades(one)})" for one in spec.checks)
     steps = (
         ("task", spec.goal, "goal"),
         ("check", checks, "[[check]]"),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from loopdeck.core.columns import Cell, cell
 from loopdeck.core.plural import some
 from loopdeck.core.traceline import told
@@ -13,8 +15,6 @@ from loopdeck.deck.tracing import Line
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.trace import last_of_trace
 
-LEAST = 7
-"""Fewer lines than this are not worth a glance."""
 _ASKED = 2
 _DRAWN = 76
 """Columns that the picture needs."""
@@ -40,7 +40,8 @@ def _head(row: LoopRow, now: float, width: int) -> Iterator[Cells]:
     yield (cell(row.loop, "strong", 80), cell(f"  {' · '.join(parts)}", "dim"))
     if width >= _DRAWN and row.run:
         yield from picture(row, None, width)
-    yield standing(row, now)
+    # A question has lines of its own below.
+    yield standing(structs.replace(row, why="") if row.approvals else row, now)
     if row.run:
         yield _getting_on(row)
     for one in row.approvals[:_ASKED]:

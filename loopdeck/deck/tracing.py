@@ -18,11 +18,10 @@ from msgspec import Struct
 
 from loopdeck.core.trace import ToolCalled, ToolReturned
 from loopdeck.core.traceline import WIDE, Told, told
-from loopdeck.deck.asides import Aside
 from loopdeck.deck.tracehits import Search
 from loopdeck.deck.tracelinks import time_start
 from loopdeck.deck.tracepick import Choice, Picked, Picks
-from loopdeck.deck.weaving import Weave
+from loopdeck.deck.weaving import Places, Show, Weave
 from loopdeck.store.glances import Glance, Glances
 from loopdeck.store.trace import TraceEntry, TraceWindow, window_on_trace
 
@@ -61,6 +60,7 @@ class Tracing:
         self._picks = Picks(self.glances, partial(_call_of, self.window))
         self._searching = False
         self._weave = Weave()
+        self.places = Places(self._weave, partial(_on_show, self))
 
     def open(self) -> None:
         """Make the last lines known at once. Raises StoreError."""
@@ -76,67 +76,39 @@ class Tracing:
 
     def count(self) -> int:
         """Lines and asides that are shown."""
-        return self._lines_shown() + self._woven().count()
+        return self.places.count()
 
     def number(self, place: int) -> int:
         """The number of the line shown at `place`, from 0; of an aside, that of the line before it."""
-        weave = self._woven()
-        inner = weave.inner(place) - (weave.at(place) is not None)
-        inner = max(0, min(inner, self._lines_shown() - 1))
-        return inner if self._picks.shown is None or not self._lines_shown() else int(self._picks.shown.numbers[inner])
+        return self.places.number(place)
 
-    def key(self, place: int) -> int:
-        """As `number`, but different for everything that is shown: an aside's is below 0."""
-        which = self._woven().at(place)
-        return self.number(place) if which is None else -1 - which
-
-    def put(self, asides: tuple[Aside, ...]) -> None:
-        """These are to stand between the lines; where, is found out by `work`."""
-        self._weave.put(asides)
-
-    @property
-    def woven(self) -> int:
-        """Another number whenever asides came to stand elsewhere."""
-        return self._weave.version
-
-    def place_of(self, key: int) -> int:
-        """Where that stands which has the `key`; near to it, if it is not shown."""
-        found = self._woven().place(-1 - key) if key < 0 else None
-        return self.place(max(0, key)) if found is None else found
-
-    def aside(self, place: int) -> Aside | None:
-        """The aside at `place`, if one stands there."""
-        which = self._woven().at(place)
-        return None if which is None else self._weave.aside(which)
+    def place(self, number: int) -> int:
+        """Where line `number` is shown, or the next one after it that is; at most the last place."""
+        return self.places.place(number)
 
     def numbers(self) -> "array[int] | None":
         """The numbers of all lines that are shown, as they are now; None for all there are."""
         return None if self._picks.shown is None else array("I", self._picks.shown.numbers)
 
-    def place(self, number: int) -> int:
-        """Where line `number` is shown, or the next one after it that is; at most the last place."""
-        inner = number if self._picks.shown is None else self._picks.shown.place(number)
-        inner = max(0, min(inner, self._lines_shown() - 1))
-        return self._woven().outer(inner) if self._lines_shown() else 0
-
     def shows(self, number: int) -> bool:
         """True if line `number` is one of those shown."""
-        return self._lines_shown() > 0 and self.number(self.place(number)) == number
+        return self.places.lines() > 0 and self.number(self.place(number)) == number
 
     def lines(self, places: Sequence[int]) -> list[Line | None]:
         """The lines at `places`; None for what is not known yet. Raises StoreError."""
         found: dict[int, Line] = {}
-        keys = [self.key(place) for place in places if 0 <= place < self.count()]
+        keys = [self.places.key(place) for place in places if 0 <= place < self.count()]
         for key in (one for one in keys if one < 0):
-            one = self._weave.aside(-1 - key)
-            found[key] = Line(key, one.at, Told(one.kind, one.iteration, one.head, one.said[:WIDE], len(one.said), one.trouble))
+            aside = self._weave.aside(-1 - key)
+            told_of = Told(aside.kind, aside.iteration, aside.head, aside.said[:WIDE], len(aside.said), aside.trouble)
+            found[key] = Line(key, aside.at, told_of)
         numbers = [one for one in keys if one >= 0]
         for first, count in _runs(numbers):
             for row in self.window.rows(first, count):
                 entry = row.entry
                 short = None if entry is None else told(entry.event)
                 found[row.number] = Line(row.number, "" if entry is None else entry.at, short, row.raw[:WIDE])
-        return [found.get(self.key(place)) if 0 <= place < self.count() else None for place in places]
+        return [found.get(self.places.key(place)) if 0 <= place < self.count() else None for place in places]
 
     def entry(self, number: int) -> TraceEntry | None:
         """Line `number` whole, or None if it can't be read. Raises StoreError."""
@@ -220,15 +192,10 @@ class Tracing:
             self.choose(self.choice)
             self.look_for(self.search.text if self.search is not None else "", 0)
 
-    def _lines_shown(self) -> int:
-        return self.total() if self._picks.shown is None else len(self._picks.shown.numbers)
 
-    def _woven(self) -> Weave:
-        """The weave as it fits what is shown; without asides until all lines are counted."""
-        if self.settled:
-            shown = self._picks.shown
-            self._weave.settle(self.choice, None if shown is None else shown.numbers, self.window.count())
-        return self._weave
+def _on_show(tracing: Tracing) -> Show:
+    shown = tracing._picks.shown
+    return Show(tracing.settled, tracing.choice, None if shown is None else shown.numbers, tracing.total(), shown)
 
 
 def _entry(window: TraceWindow, number: int) -> TraceEntry | None:

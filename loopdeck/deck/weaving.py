@@ -6,9 +6,10 @@ at its time or later, and asides of one time keep their order.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from loopdeck.deck.asides import Aside
-from loopdeck.deck.tracepick import Choice
+from loopdeck.deck.tracepick import Choice, Picked
 
 _AT_ONCE = 40
 """Asides whose place is looked up in one step of work: each takes a look at a few lines."""
@@ -127,3 +128,81 @@ class Weave:
 
 def _taken(choice: Choice, one: Aside) -> bool:
     return (not choice.kinds or one.kind in choice.kinds) and choice.iteration in (0, one.iteration)
+
+
+class Show(NamedTuple):
+    """What is shown of a trace of `total` lines: the `numbers` of those `picked` by `choice` (None: all); `settled` once known."""
+
+    settled: bool
+    choice: Choice
+    numbers: Sequence[int] | None
+    total: int
+    picked: Picked | None = None
+
+    def lines(self) -> int:
+        """How many lines are shown."""
+        return self.total if self.numbers is None else len(self.numbers)
+
+
+class Places:
+    """Which place shows what: lines of the trace by their numbers, and asides between them. `show` says what is shown just now."""
+
+    def __init__(self, weave: Weave, show: Callable[[], Show]) -> None:
+        self._weave = weave
+        self._show = show
+
+    @property
+    def version(self) -> int:
+        """Another number whenever asides came to stand elsewhere."""
+        return self._weave.version
+
+    def put(self, asides: tuple[Aside, ...]) -> None:
+        """These are to stand between the lines; where, the trace's `work` finds out."""
+        self._weave.put(asides)
+
+    def count(self) -> int:
+        """Lines and asides that are shown."""
+        return self._settled().lines() + self._weave.count()
+
+    def lines(self) -> int:
+        """Lines that are shown."""
+        return self._show().lines()
+
+    def number(self, place: int) -> int:
+        """The number of the line shown at `place`, from 0; of an aside, that of the line before it."""
+        show = self._settled()
+        inner = self._weave.inner(place) - (self._weave.at(place) is not None)
+        inner = max(0, min(inner, show.lines() - 1))
+        return inner if show.numbers is None or not show.numbers else int(show.numbers[inner])
+
+    def key(self, place: int) -> int:
+        """As `number`, but different for everything that is shown: an aside's is below 0."""
+        self._settled()
+        which = self._weave.at(place)
+        return self.number(place) if which is None else -1 - which
+
+    def place(self, number: int) -> int:
+        """Where line `number` is shown, or the next one after it that is; at most the last place."""
+        show = self._settled()
+        inner = number if show.picked is None else show.picked.place(number)
+        inner = max(0, min(inner, show.lines() - 1))
+        return self._weave.outer(inner) if show.lines() else 0
+
+    def place_of(self, key: int) -> int:
+        """Where that stands which has the `key`; near to it, if it is not shown."""
+        self._settled()
+        found = self._weave.place(-1 - key) if key < 0 else None
+        return self.place(max(0, key)) if found is None else found
+
+    def aside(self, place: int) -> Aside | None:
+        """The aside at `place`, if one stands there."""
+        self._settled()
+        which = self._weave.at(place)
+        return None if which is None else self._weave.aside(which)
+
+    def _settled(self) -> Show:
+        """What is shown, with the weave as it fits that; there are no asides until all lines are counted."""
+        show = self._show()
+        if show.settled:
+            self._weave.settle(show.choice, show.numbers, show.total)
+        return show

@@ -164,8 +164,8 @@ class Room(Errands):
             keys = {each.binding.id: self.get_key_display(each.binding) for each in screen.active_bindings.values()}
             for one in actions(screen.SCOPE):
                 if screen.check_action(one.does, ()):
-                    title = f"{one.title}  ·  {keys[one.id]}" if one.id in keys else one.title
-                    yield SystemCommand(title, one.more, partial(self.call_later, screen.run_action, one.runs))
+                    key = keys.get(one.id) or self.get_key_display(Binding(one.key.partition(",")[0], ""))
+                    yield SystemCommand(f"{one.title}  ·  {key}", one.more, partial(self.call_later, screen.run_action, one.runs))
         yield SystemCommand("Theme", "Change how the room looks", self.action_change_theme)
 
     def action_approvals(self) -> None:

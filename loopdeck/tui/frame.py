@@ -57,6 +57,9 @@ class RoomScreen(Ground, Screen[None]):
         words = self.title_words()
         # What the screen is about comes before what concerns the whole deck.
         left, right = headline(snapshot, self.size.width - 2 * len(words))
+        while words and len(right) > 1 and len(words) + sum(len(one.text) for one in right) + 4 > self.size.width:
+            # What is spent and what waits for a person go last.
+            right = (right[0], *right[2:]) if len(right) > 2 else right[1:]
         self.query_one(TitleBar).say((cell(words, "strong", 400),) if words else left, right)
         self.shown(snapshot)
 

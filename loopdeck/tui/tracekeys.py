@@ -70,7 +70,7 @@ class TraceKeys(TraceWork):
         """Up or down by so many of the lines shown."""
         self.following = False
         to = self.lines.at + by
-        while self.tracing.aside(to) is not None and 0 < to < self.tracing.count() - 1:
+        while self.tracing.places.aside(to) is not None and 0 < to < self.tracing.count() - 1:
             to += by
         self.lines.go(to)
 
@@ -106,7 +106,7 @@ class TraceKeys(TraceWork):
         width = self.lines.scrollable_content_region.width
         if self.lines.folds.is_open(self.lines.at):
             self.lines.unfold(())
-        elif (aside := self.tracing.aside(self.lines.at)) is not None:
+        elif (aside := self.tracing.places.aside(self.lines.at)) is not None:
             text = "\n".join(part for part in (f"{aside.at}  {aside.kind} {aside.head}", aside.said) if part)
             self.lines.unfold(tuple(unfolded_text(text, width, _UNFOLDED)))
         elif (entry := self._entry()) is not None:
@@ -114,7 +114,7 @@ class TraceKeys(TraceWork):
 
     def action_copy(self) -> None:
         """The line, to the clipboard of the operator's terminal."""
-        aside, entry = self.tracing.aside(self.lines.at), self._entry()
+        aside, entry = self.tracing.places.aside(self.lines.at), self._entry()
         said = f"{aside.at} {aside.kind} {aside.head} {aside.said}".rstrip() if aside else line(entry.at, entry.event) if entry else ""
         if said:
             self.app.copy_to_clipboard(clean(said))

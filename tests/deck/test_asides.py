@@ -132,13 +132,13 @@ def test_a_trace_shows_them_where_they_happened_while_both_grow(deck):
     asides = Asides(run.paths, state_of(deck))
     tracing = opened(run.paths.trace)
     to_the_end(tracing)
-    before = tracing.woven
-    tracing.put(asides.look())
+    before = tracing.places.version
+    tracing.places.put(asides.look())
     to_the_end(tracing)
     assert kinds_of(tracing) == ["start", "noted", "pause", "noted"]
-    assert tracing.woven != before
+    assert tracing.places.version != before
     run.tell(ev.RunResumed("olga"), at=moments[4])
-    tracing.put(asides.look())
+    tracing.places.put(asides.look())
     to_the_end(tracing)
     run.trace.append(tr.Noted(1, "three"), at=moments[5], clock=3)
     tracing.poll()
@@ -146,7 +146,7 @@ def test_a_trace_shows_them_where_they_happened_while_both_grow(deck):
     assert kinds_of(tracing) == ["start", "noted", "pause", "noted", "resume", "noted"]
     assert [tracing.number(place) for place in range(6)] == [0, 0, 0, 1, 1, 2]
     assert [tracing.place(number) for number in range(3)] == [1, 3, 5]
-    assert [tracing.place_of(tracing.key(place)) for place in range(6)] == list(range(6))
+    assert [tracing.places.place_of(tracing.places.key(place)) for place in range(6)] == list(range(6))
     tracing.choose(Choice(frozenset({"pause", "resume"})))
     to_the_end(tracing)
     assert kinds_of(tracing) == ["pause", "resume"]
@@ -160,7 +160,7 @@ def test_a_trace_shows_them_where_they_happened_while_both_grow(deck):
 def test_a_trace_without_a_line_shows_them_too(deck):
     run = WrittenRun(deck, "fix").begun()
     tracing = opened(run.paths.trace)
-    tracing.put(Asides(run.paths, state_of(deck)).look())
+    tracing.places.put(Asides(run.paths, state_of(deck)).look())
     to_the_end(tracing)
     assert kinds_of(tracing) == ["start"]
     assert (tracing.number(0), tracing.place(0)) == (0, 0)

@@ -19,7 +19,7 @@ _OURS = re.compile(
 """What Textual and our notices write themselves; a hostile text never comes after a blank as one of these (see FAMILIES)."""
 SCREENS = (
     ("peek", " ", "waits for you"), ("help", "?", "keys of the deck"), ("approvals", "a", "mark-command"), ("why", "w", "why"),
-    ("trace", "t", "trace"), ("state", "e", "state of"), ("loop", "\r", "iteration"), ("money", "m", "money by"),
+    ("trace", "t", "trace"), ("state", "e", "state of"), ("loop", "\r", "iteration"), ("money", "m", "money of all"),
 )  # fmt: skip
 AFTER = (
     ("review", "v", "mark-"), ("loop", "\r", "mark-output"), ("state", "e", "mark-remembered"), ("trace", "t", "mark-"),

@@ -49,7 +49,7 @@ SCENES = (
     Scene("compare", ("enter", "C"), "fixed"),
     Scene("state", ("e",), "Done"),
     Scene("new", ("N",), "new loop", golden=False),
-    Scene("money", ("m",), "money by"),
+    Scene("money", ("m",), "money of all"),
 )
 
 

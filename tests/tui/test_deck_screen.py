@@ -353,7 +353,10 @@ def test_a_filter_that_nothing_fits_says_so_and_how_to_end_it(tmp_path):
         async with in_room(a_deck(tmp_path), loop_row("one")) as (app, pilot, _):
             await pilot.press("slash", *"zzz", "enter")
             await until(pilot, lambda: "/zzz: 0 of 1 loop; esc shows all" in screen_text(app))
-            assert "No loop has these words" in screen_text(app)
+            await until(pilot, lambda: "No loop has these words" in screen_text(app))
+            # What can't be seen is not acted on.
+            await pilot.press("K")
+            assert isinstance(app.screen, DeckScreen)
             await pilot.press("escape")
             await until(pilot, lambda: "▶ running" in screen_text(app))
             assert "/zzz" not in screen_text(app)

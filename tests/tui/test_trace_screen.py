@@ -674,11 +674,11 @@ def test_what_people_did_stands_between_the_lines_and_can_be_unfolded_filtered_a
             assert app.clipboard.endswith("nudge by olga look at the parser first")
             assert "note" not in screen_text(app)
             # What happens while it is open comes too, and the cursor stays where it is.
-            on = screen.tracing.key(screen.lines.at)
+            on = screen.tracing.places.key(screen.lines.at)
             told.tell(ev.RunResumed("olga"), at=LATER)
             still.show(row)
             await until(pilot, lambda: "resume by olga" in screen_text(app))
-            assert screen.tracing.key(screen.lines.at) == on
+            assert screen.tracing.places.key(screen.lines.at) == on
         told.close()
 
     run(look)

@@ -3,7 +3,7 @@
 from loopdeck.tui.actions.model import Action
 
 ACTIONS = (
-    Action(id="loop.open", key="enter", label="trace", help="Trace of this iteration: every call and what came of it", group="go"),
+    Action(id="loop.open", key="enter", label="open", help="Trace of this iteration: every call and what came of it", group="go"),
     Action(
         id="loop.failing", key="f", label="failing", help="First failing check of the run, then the next iteration with one", group="go"
     ),

@@ -20,10 +20,9 @@ from loopdeck.tui.widgets.peek import Peek
 from loopdeck.tui.widgets.wordline import WordLine
 
 _TICK_S = 1.0
+_SETTLE_S = 3.0
 _AROUND = 4
 """Lines that are not the table's rows: title, head, keys, the peek's border."""
-LEAST, _MOST = 7, 30
-"""Lines of the peek: with fewer it is not opened by itself, more it doesn't take."""
 _NONE_FITS = "No loop has these words. esc shows all of them."
 _EMPTY = "No loops yet. Press N for a new one, or run `loopdeck new NAME`; `loopdeck demo` shows what loops are."
 
@@ -43,8 +42,8 @@ class DeckScreen(Hand, RoomScreen):
         self._rows: BoardRows | None = None
         self._offered: frozenset[str] = frozenset()
         self._wanted = ""
-        # Whether a hand wants the peek; None: wherever there is room for it.
-        self._peeking: bool | None = None
+        self._began = float("inf")
+        self._moved = False
 
     def body(self) -> ComposeResult:
         """What is wrong, what to do first, the table, what is peeked at, the line for words."""
@@ -57,6 +56,7 @@ class DeckScreen(Hand, RoomScreen):
 
     def on_mount(self) -> None:
         """Ages grow without anything being written."""
+        self._began = self.room.now()
         super().on_mount()
         self.set_interval(_TICK_S, self._tick)
 
@@ -65,8 +65,12 @@ class DeckScreen(Hand, RoomScreen):
         rows = {row.key: row for row in snapshot.rows if fits(row, self._wanted)}
         now = self.room.now()
         names = tuple(deck.name for deck in snapshot.decks)
+        before = self.table.source.count()
         self._rows = BoardRows([rows[key] for key in self._order.of(tuple(rows), now)], now, names, self._rows)
         self.table.fill(self._rows, empty=_NONE_FITS if self._wanted else _EMPTY)
+        if now - self._began < _SETTLE_S and not self._moved and len(rows) > before > 0:
+            # Rows come in one by one at first; whoever has not moved looks at the first of them.
+            self.table.move_to(self._rows.row(0).key)
         told = f"/{self._wanted}: {len(rows)} of {some(len(snapshot.rows), 'loop')}; esc shows all"
         self.query_one("#filtered", Banner).say(told if self._wanted else "")
         troubles = [words for deck in snapshot.decks for words in deck.trouble]
@@ -81,8 +85,9 @@ class DeckScreen(Hand, RoomScreen):
         return self.query_one("#loops", LineTable)
 
     def subject(self) -> LoopRow | None:
-        """The loop under the cursor."""
-        return self.room.snapshot.row(self.table.cursor) if self.is_mounted else None
+        """The loop under the cursor; none if no loop fits the filter."""
+        there = self.is_mounted and self.table.source.index(self.table.cursor) is not None
+        return self.room.snapshot.row(self.table.cursor) if there else None
 
     def hand_actions(self) -> frozenset[str]:
         """All of the hand's, and what opens a loop."""
@@ -91,7 +96,7 @@ class DeckScreen(Hand, RoomScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is something to come back from only if something is open."""
         if action == "back":
-            return bool(self._wanted) or bool(self._peeking)
+            return bool(self._wanted) or (self.is_mounted and bool(self.query_one(Peek).wanted))
         if action in ("filter", "jump"):
             # A key typed while the room was being opened comes before anything is known.
             return bool(self.room.snapshot.rows) or not self.room.snapshot.number
@@ -99,31 +104,14 @@ class DeckScreen(Hand, RoomScreen):
 
     def _look(self) -> None:
         """What depends on the row under the cursor: the peek, and the keys that apply."""
-        lines = self._peek_lines()
-        peek = self.query_one(Peek)
-        peek.open(lines)
-        if lines:
-            peek.show(self.subject(), self.room, lines)
+        banners = sum(one.outer_size.height for one in self.query(Banner) if one.display)
+        free = self.size.height - _AROUND - banners
+        self.query_one(Peek).fit(self.subject(), self.room, free, self.table.source.count())
         offered = frozenset(name for name in (*NAMES, "back", "filter") if self.check_action(name, ()))
         if offered != self._offered:
             # To find all keys that apply takes longer than to paint a row.
             self._offered = offered
             self.refresh_bindings()
-
-    def _peek_lines(self) -> int:
-        """How many lines the peek has: those that the table does not need, or a part of the screen if a hand wants it open."""
-        rows = self._rows.count() if self._rows else 0
-        height = self.size.height
-        banners = sum(1 for one in self.query(Banner) if one.display)
-        free = height - _AROUND - banners - rows
-        if self._peeking is False or not rows or (self._peeking is None and free < LEAST):
-            return 0
-        return min(_MOST, free if self._peeking is None else max(free, height * 2 // 5 - 1))
-
-    def on_resize(self) -> None:
-        """Other room for the peek."""
-        if self.is_mounted:
-            self._look()
 
     def _tick(self) -> None:
         if self.is_current:
@@ -135,6 +123,7 @@ class DeckScreen(Hand, RoomScreen):
         """A moving hand keeps the rows where they are."""
         if message.by_hand:
             self._order.moved(self.room.now())
+            self._moved = True
         self._look()
 
     def on_line_table_chosen(self, _: LineTable.Chosen) -> None:
@@ -161,7 +150,8 @@ class DeckScreen(Hand, RoomScreen):
 
     def action_peek(self) -> None:
         """Open or close the peek."""
-        self._peeking = not self.query_one(Peek).display
+        peek = self.query_one(Peek)
+        peek.wanted = not peek.display
         self._look()
 
     def action_filter(self) -> None:
@@ -186,5 +176,5 @@ class DeckScreen(Hand, RoomScreen):
             self._wanted = ""
             self.shown(self.room.snapshot)
         else:
-            self._peeking = False
+            self.query_one(Peek).wanted = False
             self._look()

@@ -55,7 +55,7 @@ class MoneyScreen(RoomScreen):
     def title_words(self) -> str:
         """What is seen."""
         trouble = sum(len(one.trouble) for one in self._ledgers)
-        return f"money by {VIEWS[self._view]}" + (f"  ! {some(trouble, 'journal')} can't be read" if trouble else "")
+        return f"money of all runs by {VIEWS[self._view]}" + (f"  ! {some(trouble, 'journal')} can't be read" if trouble else "")
 
     def on_mount(self) -> None:
         """Begin to read."""

@@ -68,7 +68,7 @@ class NewLoopScreen(RoomScreen):
 
     def title_words(self) -> str:
         """Which step."""
-        return f"new loop {self.draft.name}: {STEPS[self.step]}, step {self.step + 1} of {len(STEPS)}"
+        return f"{' '.join(('new loop', *self.draft.name.split()))}: {STEPS[self.step]}, step {self.step + 1} of {len(STEPS)}"
 
     def on_mount(self) -> None:
         """What was typed before is there again; the repository is looked at beside the room."""

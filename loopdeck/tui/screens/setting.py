@@ -23,8 +23,8 @@ _COLUMNS = (Column("setting", 15), Column("now", 12, "right"), Column("what it i
 _WHAT = {
     "max_iterations": "passes at most", "max_cost_usd": "dollars at most", "max_tokens": "tokens at most",
     "max_wall": "active time at most, such as 30m", "max_tool_calls": "tool calls at most, in an iteration",
-    "no_progress": "iterations without progress that end it; false for none",
-    "severity_floor": "blocker, major or minor: what a finding must be to count",
+    "no_progress": "iterations without progress; false: none",
+    "severity_floor": "blocker, major, minor: what must be mended",
     "final_pass": "true: one more turn to tidy up at the end",
     "model": "the maker's model, from its next call on",
 }  # fmt: skip

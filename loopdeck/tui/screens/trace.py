@@ -78,7 +78,7 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
     def _woven(self, asides: tuple[Aside, ...]) -> None:
         """Put asides between the lines."""
         if self.is_attached:
-            self.tracing.put(asides)
+            self.tracing.places.put(asides)
             self.kick()
             self.renewed()
 
@@ -108,7 +108,10 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
             by = tracing.shift - self._shift
             self._read += by
             self._generation, self._shift = tracing.window.generation, tracing.shift
-            lines.renumbered(by if lines.at > tracing.total() // 2 else 0)
+            moved = by if lines.at > tracing.total() // 2 else 0
+            lines.at += moved
+            lines.on += moved if lines.on >= 0 else 0
+            lines.renew(afresh=True)
         lines.renew()
         if self.following:
             lines.go(tracing.count() - 1)
@@ -131,7 +134,7 @@ class TraceScreen(TraceAsks, TraceKeys, RoomScreen):
         """The event in full."""
         from loopdeck.tui.screens.event import EventScreen
 
-        if self.tracing.aside(self.lines.at) is not None:
+        if self.tracing.places.aside(self.lines.at) is not None:
             self.action_unfold()
         elif self.tracing.count():
             self.room.open(EventScreen(self.row, self.at(), self))

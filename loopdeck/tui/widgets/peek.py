@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _Shown = tuple[object, tuple[tuple[Cell, ...], ...]]
 _BORDER = 1
+LEAST, MOST = 7, 60
+"""Lines: with fewer it is not opened by itself, more it doesn't take."""
 
 
 class Peek(Block):
@@ -28,25 +30,29 @@ class Peek(Block):
 
     def __init__(self) -> None:
         super().__init__()
+        # Whether a hand wants it; None: wherever there is room.
+        self.wanted: bool | None = None
         self._of: object = None
         self._beside: Beside[_Shown] | None = None
 
-    def open(self, lines: int) -> None:
-        """Take so many lines of the screen; none: be hidden."""
-        if self.display != bool(lines):
-            self.display = bool(lines)
-        if lines and self.styles.height is not None and self.styles.height.value != lines + _BORDER:
-            self.styles.height = lines + _BORDER
+    def fit(self, row: LoopRow | None, room: "Room", lines: int, rows: int) -> None:
+        """Show `row` in what a table of `rows` leaves of so many `lines`; in a part of them, if a hand wants it and they are few."""
+        free = lines - rows
+        if self.wanted is False or row is None or (self.wanted is None and free < LEAST):
+            self.display = False
+            return
+        taken = min(MOST, free if self.wanted is None else max(free, lines * 2 // 5))
+        self.display = True
+        if self.styles.height is None or self.styles.height.value != taken + _BORDER:
+            self.styles.height = taken + _BORDER
+        self._show(row, room, taken)
 
-    def show(self, row: LoopRow | None, room: "Room", lines: int) -> None:
-        """Show `row` in so many lines; looked up once for each change."""
-        of = None if row is None else (row.key, row, self.size.width, lines)
+    def _show(self, row: LoopRow, room: "Room", lines: int) -> None:
+        """Looked up once for each change."""
+        of = (row.key, row, self.size.width, lines)
         if of == self._of:
             return
         self._of = of
-        if row is None:
-            self.say(())
-            return
         if self._beside is None:
             self._beside = Beside(room, self._done)
         paths, now, width = room.paths_of(row) if row.run else None, room.now(), max(20, self.size.width)

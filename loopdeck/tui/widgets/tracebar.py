@@ -47,7 +47,7 @@ def told(tracing: Tracing, at: int) -> Iterator[Cell]:
         yield cell("nothing to show" if tracing.total() else "nothing in the trace yet", "dim")
     elif at < count:
         shown = "" if choice.everything else f", {at + 1:,} of {count:,} shown"
-        where = "line" if tracing.aside(at) is None else "beside line"
+        where = "line" if tracing.places.aside(at) is None else "beside line"
         yield cell(f"{where} {tracing.number(at) + 1:,} of {tracing.total():,}{shown}")
     if not choice.everything:
         kinds = sorted({word(kind) for kind in choice.kinds})

@@ -59,8 +59,8 @@ class TraceList(Swift, Painted, ScrollView, can_focus=True):
         super().__init__(id=id)
         self.tracing = tracing
         self.at = 0
-        self._on = 0
-        self._woven = tracing.woven
+        self.on = 0
+        self._woven = tracing.places.version
         self.folds = Folds()
         self._known: tuple[int, int, bool, int] | None = None
         self._look: Look | None = None
@@ -70,7 +70,11 @@ class TraceList(Swift, Painted, ScrollView, can_focus=True):
     def renew(self, *, afresh: bool = False) -> None:
         """Show what has become known since; `afresh` if lines stand elsewhere or look different now."""
         search = self.tracing.search
-        afresh = self._follow_weave() or afresh
+        if self.tracing.places.version != self._woven:
+            # Asides stand elsewhere: the cursor stays on what it is on.
+            self._woven = self.tracing.places.version
+            self.at = self.tracing.places.place_of(self.on)
+            afresh = True
         known = (self.tracing.count(), self.tracing.total(), self.tracing.settled, search.count() if search is not None else -1)
         if known == self._known and not afresh:
             return
@@ -85,26 +89,12 @@ class TraceList(Swift, Painted, ScrollView, can_focus=True):
     def go(self, place: int, *, by_hand: bool = False, middle: bool = False) -> None:
         """Put the cursor on the line at `place`, or the nearest there is; in the `middle` of the screen if it was out of sight."""
         before, self.at = self.at, max(0, min(place, self.tracing.count() - 1))
-        self._on = self.tracing.key(self.at)
+        self.on = self.tracing.places.key(self.at)
         if not self._show_cursor(middle=middle) and before != self.at:
             for row in {self.folds.row_of(before), self.folds.row_of(self.at)}:
                 self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
         if by_hand or before != self.at:
             self.post_message(self.Moved(by_hand))
-
-    def renumbered(self, by: int) -> None:
-        """The lines near the cursor have numbers greater by so many now."""
-        self.at += by
-        self._on += by if self._on >= 0 else 0
-        self.renew(afresh=True)
-
-    def _follow_weave(self) -> bool:
-        """Keep the cursor on what it is on when asides have come before it; True if any have come to stand elsewhere."""
-        if self.tracing.woven == self._woven:
-            return False
-        self._woven = self.tracing.woven
-        self.at = self.tracing.place_of(self._on)
-        return True
 
     def unfold(self, text: Sequence[Shown]) -> None:
         """Put `text` below the line under the cursor, or take it away again."""
@@ -202,12 +192,12 @@ class TraceList(Swift, Painted, ScrollView, can_focus=True):
         """The line at `place`, if it is known; with it all those on the screen are read that are not known yet."""
         if not 0 <= place < self.tracing.count():
             return None
-        known = self._lines.get(self.tracing.key(place))
+        known = self._lines.get(self.tracing.places.key(place))
         if known is not None:
             return known
-        missing = [one for one in self.in_sight() if self._lines.get(self.tracing.key(one)) is None]
+        missing = [one for one in self.in_sight() if self._lines.get(self.tracing.places.key(one)) is None]
         self._fetch(missing if place in missing else [place])
-        return self._lines.get(self.tracing.key(place))
+        return self._lines.get(self.tracing.places.key(place))
 
     def _fetch(self, places: Sequence[int]) -> list[Line]:
         try:
