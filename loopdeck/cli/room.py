@@ -37,6 +37,8 @@ def stay(decks: tuple[Deck, ...], lead: "Lead | None" = None) -> int:
     # Most of what is made until the room is up is there to stay: to look through it again and again takes a sixth of the start.
     gc.disable()
     with firstpaint.painted(decks[0].home.frame, os.environ) if alone else contextlib.nullcontext():
+        # Snapshots come at a pace of their own; this is how long a key's effect may have to wait for the next frame.
+        os.environ.setdefault("TEXTUAL_FPS", "120")
         from loopdeck.deck.reader import Reader
         from loopdeck.tui.app import Room
 

@@ -3,6 +3,7 @@
 Colour says nothing here that a glyph or a word does not say as well.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 from loopdeck.core.columns import Cell, Cells, Column, TableRow, cell
@@ -76,7 +77,11 @@ def picture(row: LoopRow) -> Cells:
     """trigger → maker → checks → state as four letters, the live one in capitals and marked; nothing where nothing goes on."""
     if row.status in ("ended", "idle"):
         return cell("")
-    live = "trigger" if row.status == "queued" else _LIVE_NODE.get(row.phase or "", "")
+    return _picture("trigger" if row.status == "queued" else _LIVE_NODE.get(row.phase or "", ""))
+
+
+@cache
+def _picture(live: str) -> Cells:
     cells: list[Cell] = []
     for letter, name in _NODES:
         if cells:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from loopdeck.deck.attention import Order
 from loopdeck.deck.snapshot import DeckFacts, Detail, LoopRow, Snapshot
 
-FRAME_S = 1 / 22
+FRAME_S = 1 / 30
 """Snapshots come no faster than this, unless somebody has come to wait for the operator."""
 
 Post = Callable[[Snapshot], None]
@@ -51,7 +51,12 @@ class Hatch:
         """When the next may go out, on the monotonic clock; never if there is nothing to show or nobody to take it."""
         if not self._fresh or self._out:
             return float("inf")
-        return self._at if self._urgent else self._at + FRAME_S
+        return self._at if self._urgent else self.opens
+
+    @property
+    def opens(self) -> float:
+        """When the next may go out at the earliest, on the monotonic clock, if there is something by then."""
+        return self._at + FRAME_S
 
     def hand_over(self, rows: Iterable[tuple[Order, LoopRow]], facts: Iterable[DeckFacts], details: tuple[Detail, ...]) -> None:
         """Hand out what there is now."""

@@ -121,7 +121,7 @@ class Reader:
         if self._poked:
             return []
         until = self._due()
-        rested = self._looked_at + (LOOK_S if self._few else FRAME_S)
+        rested = self._rested()
         if rested > time.monotonic():
             self._bell.wait(min(until, rested))
             return []
@@ -134,6 +134,11 @@ class Reader:
             return None
         # A word of a journal is by far the most frequent, and all that has to be done about it is to read on.
         return list(dict.fromkeys(one.whom if _quick(one.whom, one.path) else (one.whom,) for one in told))
+
+    def _rested(self) -> float:
+        """Until when nothing is read. What comes thick and fast is read just before it can go out: read earlier it would only wait."""
+        soonest = self._looked_at + LOOK_S
+        return soonest if self._few else max(soonest, min(self._hatch.opens, self._looked_at + FRAME_S))
 
     def _due(self) -> float:
         """When there is something to do even if nothing happens, on the monotonic clock."""

@@ -4,12 +4,13 @@ Invariant: every entry is handed out once and in order, none before its line is 
 is told apart from one that grew.
 """
 
+import os
 from pathlib import Path
 from typing import Generic
 
 from loopdeck.core.unknown import Unknown
 from loopdeck.store.files import failure
-from loopdeck.store.lines import START, Damage, E, Entry, LogFormat, Mark
+from loopdeck.store.lines import START, Batch, Damage, E, Entry, LogFormat, Mark
 from loopdeck.store.reading import CHUNK, batches, fits
 
 
@@ -26,12 +27,14 @@ class Tail(Generic[E]):
         self.generation = 0
         self._form = form
         self._path = path
+        # Asked again and again: to put a path together takes as long as to ask.
+        self._name = os.fspath(path)
         self._seen: tuple[int, int, int] = (0, 0, 0)
 
     def poll(self, limit: int = 64 * CHUNK) -> list[Entry[E | Unknown]]:
         """What is new, about `limit` bytes at a time. Costs one `stat` if there is nothing. Raises StoreError."""
         try:
-            found = self._path.stat()
+            found = os.stat(self._name)  # noqa: PTH116 - a path would be put together again each time
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -45,7 +48,8 @@ class Tail(Generic[E]):
         # If it is there still, it is found again; cut off at the mark, there is nothing to find.
         self.damage = None
         start = self.mark
-        for batch in batches(self._form, self._path, start):
+        added = now[1] - start.offset
+        for batch in (self._little(added) if 0 < added <= CHUNK else None) or batches(self._form, self._path, start):
             entries += batch.entries
             self.mark, self.damage = batch.mark, batch.damage
             if self.mark.offset - start.offset >= limit:
@@ -57,6 +61,24 @@ class Tail(Generic[E]):
             return self.poll(limit)
         self._seen = now
         return entries
+
+    def _little(self, size: int) -> tuple[Batch[E], ...] | None:
+        """What the file has gained, as a rule a line or two, read in one go; None if that needs a closer look."""
+        try:
+            descriptor = os.open(self._name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            data = os.pread(descriptor, size, self.mark.offset)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        cut = data.rfind(b"\n") + 1
+        if not cut:
+            return None
+        batch = self._form.take(data[:cut], self.mark)
+        return (batch,) if batch.damage is None else None
 
     def _restart(self) -> None:
         self.generation += 1

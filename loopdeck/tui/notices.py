@@ -45,11 +45,14 @@ def what_rings(before: Snapshot, now: Snapshot) -> tuple[Ring, ...]:
     """What of `now` has come to wait for the operator since `before`; nothing if there was no snapshot before."""
     if not before.number:
         return ()
-    known = {row.key: _waits(row) for row in before.rows}
+    known = {row.key: row for row in before.rows}
     found = []
     for row in now.rows:
+        earlier = known.get(row.key)
+        if earlier is row:
+            continue
         what = _waits(row)
-        if what and what != known.get(row.key, ""):
+        if what and (earlier is None or what != _waits(earlier)):
             found.append(Ring(row.deck, row.loop, f"{row.key} {what}", _words(row)))
     return tuple(found)
 

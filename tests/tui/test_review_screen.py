@@ -123,7 +123,7 @@ def test_what_was_added_and_taken_out_lies_on_another_ground(door):
             grounds = {}
             for strip in screen(app).diff.render_lines(screen(app).diff.size.region):
                 code = strip.crop(14)
-                grounds[code.text.strip()] = {part.style.bgcolor for part in code if part.text.strip()}
+                grounds[code.text.strip()] = {part.style.bgcolor for part in code if part.style and part.text.strip()}
             assert len({frozenset(grounds[said]) for said in ("def one():", "return 1", "return 'one'")}) == 3
 
     asyncio.run(look())

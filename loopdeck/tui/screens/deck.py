@@ -41,6 +41,7 @@ class DeckScreen(Hand, RoomScreen):
         self._order = Order()
         self._rows: BoardRows | None = None
         self._offered: frozenset[str] = frozenset()
+        self._about: tuple[object, ...] = ()
         self._wanted = ""
         self._began = float("inf")
         self._moved = False
@@ -77,7 +78,16 @@ class DeckScreen(Hand, RoomScreen):
         self.query_one("#trouble", Banner).say("! " + "; ".join(troubles) if troubles else "")
         if self.room.lead is not None:
             self.query_one("#hint", Banner).say(self.room.lead.hint(snapshot, self.room.looked_at)[1])
-        self._look()
+        about = (
+            self.subject(),
+            len(rows),
+            self.query_one(Peek).size,
+            bool(snapshot.number),
+            *(one.display for one in self.query(Banner)),
+        )
+        if about != self._about:
+            self._about = about
+            self._look()
 
     @property
     def table(self) -> LineTable:

@@ -4,6 +4,7 @@ Invariant: the cursor is on a key, not on a place: when rows change their order 
 ten times a second cost a tenth of what Textual's own table costs, which is why this exists.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import events
@@ -13,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from loopdeck.core.columns import Column, Rows, Source, TableRow, cell, fit
+from loopdeck.core.columns import Cell, Column, Rows, Source, TableRow, cell, fit
 from loopdeck.tui.widgets.painted import Painted
 from loopdeck.tui.widgets.swift import Swift
 
@@ -170,7 +171,7 @@ class LineTable(Swift, Painted, ScrollView, can_focus=True):
             return known[2]
         brush = self.brush(*(name for name in (row.style, kind) if name not in ("plain", "")))
         if row is _BLANK or row is self._none:
-            strip = self.strip(row.painted, self.across, brush=brush)
+            strip = self.strip([one for one in row.painted if isinstance(one, Cell)], self.across, brush=brush)
         else:
             strip = self.table_strip(row, self.columns, fit(self.columns, self.across), self.across, brush)
         if len(self._strips) >= _KEPT:
@@ -183,8 +184,7 @@ class LineTable(Swift, Painted, ScrollView, can_focus=True):
             return
         before, self._at = self._at, max(0, min(at, self.source.count() - 1))
         self._land(by_hand=by_hand)
-        self._line(before)
-        self._line(self._at)
+        self._lines((before, self._at))
 
     def _land(self, *, by_hand: bool) -> None:
         key = self.source.row(self._at).key
@@ -209,18 +209,18 @@ class LineTable(Swift, Painted, ScrollView, can_focus=True):
             self.virtual_size = size
 
     def _repaint(self, old: Source) -> None:
-        """Only the lines on the screen whose row is another now."""
-        top = self.scroll_offset.y
-        for at in range(top, top + self.scrollable_content_region.height):
-            before = old.row(at) if at < old.count() else None
-            now = self.source.row(at) if at < self.source.count() else None
-            if before is not now:
-                self._line(at)
+        """Only the lines on the screen whose row is another one now."""
+        top, source = self.scroll_offset.y, self.source
+        end = top + self.scrollable_content_region.height
+        before, now = min(end, old.count()), min(end, source.count())
+        changed = [at for at in range(top, min(before, now)) if old.row(at) is not source.row(at)]
+        self._lines(changed + list(range(min(before, now), max(before, now))))
 
-    def _line(self, at: int) -> None:
-        y = at - self.scroll_offset.y + self._head
-        if self._head <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
+    def _lines(self, places: Iterable[int]) -> None:
+        top, width, height = self.scroll_offset.y - self._head, self.size.width, self.size.height
+        regions = [Region(0, at - top, width, 1) for at in places if self._head <= at - top < height]
+        if regions:
+            self.refresh(*regions)
 
 
 def _names(columns: tuple[Column, ...]) -> TableRow:

@@ -35,7 +35,7 @@ class Ground(_Base):
 
 
 class Swift(_Base):
-    """Mixed into a widget that scrolls and whose `render_line` keeps its strips: the same object means the same line.
+    """Mixed into a widget whose `render_line` keeps its strips: the same object means the same line.
 
     A strip that is the one of the last frame goes to the screen as it went then. What it asks Textual for is asked once a frame.
     """
