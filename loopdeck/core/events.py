@@ -8,6 +8,7 @@ Money is in picodollars, `None` where a price is not known; every `at` and `unti
 from typing import Literal
 
 from loopdeck.core.agentevents import AgentEvent
+from loopdeck.core.childevents import ChildEvent
 from loopdeck.core.conversation import FailureKind, Stop
 from loopdeck.core.findings import Finding, Problem, Severity, Verdict
 from loopdeck.core.happening import CallAsked, Commanded, Happening, MakerEnd, Reason, Role, Settings, Signal, Tier, Walls
@@ -385,7 +386,7 @@ Event = (
     | ModelCallSettled | LimitReached | WaitStarted | WaitEnded | ToolCallGranted | ToolCallRefused | ToolCallFinished
     | ToolCallLost | MakerFinished | WorkCommitted | CheckFinished | CheckSkipped | IterationFinished | ApprovalRequested
     | ApprovalDecided | ApprovalLapsed | VerdictAsked | VerdictGiven | StateClashed | StateSettled | CommandTaken | PauseAsked
-    | RunPaused | RunResumed | HoldSet | Nudged | SettingChanged | StopAsked | DoorChosen | NoticeRaised | AgentEvent
+    | RunPaused | RunResumed | HoldSet | Nudged | SettingChanged | StopAsked | DoorChosen | NoticeRaised | AgentEvent | ChildEvent
 )  # fmt: skip
 """Every event this version writes; `AnyEvent` is what it may read."""
 

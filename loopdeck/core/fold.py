@@ -7,7 +7,7 @@ or from a checkpoint; nothing but the event and its envelope (time, active clock
 from collections.abc import Callable, Iterable
 
 from loopdeck.core import events as ev
-from loopdeck.core import foldagent, foldperson, lifecycle
+from loopdeck.core import foldagent, foldchild, foldperson, lifecycle
 from loopdeck.core.charge import charge, charge_unsettled
 from loopdeck.core.conversation import PATIENT, RETRYABLE
 from loopdeck.core.happening import Commanded
@@ -242,6 +242,7 @@ def _iteration_finished(run: Run, event: ev.IterationFinished, stamp: Stamp) -> 
 _RULES: dict[type, Callable[..., None]] = {
     **foldperson.RULES,
     **foldagent.RULES,
+    **foldchild.RULES,
     ev.RunQueued: _queued,
     ev.RunnerStarted: _runner,
     ev.RunStarted: _started,

@@ -23,6 +23,7 @@ An event the table does not allow is our bug where it is made, and damage where 
 from typing import Literal
 
 from loopdeck.core import agentevents as ae
+from loopdeck.core import childevents as ce
 from loopdeck.core import events as ev
 from loopdeck.errors import Bug
 
@@ -41,7 +42,7 @@ _WORK: tuple[type, ...] = (
     ev.WorkspacePrepared, ev.IterationStarted, ev.ModelCallReserved, ev.ModelCallSettled, ev.LimitReached, ev.ToolCallGranted,
     ev.ToolCallRefused, ev.ToolCallFinished, ev.ToolCallLost, ev.MakerFinished, ev.WorkCommitted, ev.CheckFinished,
     ev.CheckSkipped, ev.IterationFinished, ae.AgentTurnStarted, ae.AgentSessionNamed, ae.AgentTurnFinished, ae.ToolCallAsked,
-    ae.TriageFinished,
+    ae.TriageFinished, ce.ChildStarted, ce.ChildEnded,
 )  # fmt: skip
 _FINISHING: tuple[type, ...] = (
     ev.ModelCallSettled,
@@ -51,9 +52,10 @@ _FINISHING: tuple[type, ...] = (
     ev.WorkCommitted,
     ev.IterationFinished,
     ae.AgentTurnFinished,
+    ce.ChildEnded,
 )
 
-_CAUGHT: tuple[type, ...] = (ev.ToolCallFinished, ev.ToolCallLost, ev.CheckFinished)
+_CAUGHT: tuple[type, ...] = (ev.ToolCallFinished, ev.ToolCallLost, ev.CheckFinished, ce.ChildEnded)
 """What may come to its end in the very moment in which the commands of a run are stopped."""
 
 _OF_AN_AGENT: tuple[type, ...] = (ev.ToolCallFinished, ev.ToolCallLost, ae.AgentSessionNamed, ae.AgentTurnFinished)

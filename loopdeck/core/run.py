@@ -11,6 +11,8 @@ from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.usage import Certainty, Usage
 from loopdeck.errors import Bug
 
+CHILD = "child"
+"""The role of what is set aside for a run that a run starts."""
 CallStatus = Literal["asked", "waiting", "approved", "denied", "granted", "finished", "refused", "lost"]
 
 
@@ -77,6 +79,15 @@ class Approval(Struct):
     at: str = ""
     where: str = ""
     edited: tuple[tuple[str, str], ...] = ()
+
+
+class Child(Struct):
+    """A run of another loop that a call of the maker's started; without a `reason` it has not ended."""
+
+    run: str
+    loop: str
+    call: str
+    reason: Reason | None = None
 
 
 class Wait(Struct):
@@ -150,6 +161,7 @@ class Run(Struct):
     between two of them in active seconds (the one that goes on is not in it). `stalled` is what stands in a paused run's way.
     `door` holds its commands by `walls`; `hosts` and `lacks` are as `DoorChosen` tells them.
     `conversation` is that of an outside agent in this iteration, `agent_end` how its last turn ended (empty: it goes on, or was cut).
+    `children_cost` is the part of what was spent that its children spent, and that stands in their own journals too.
     `plan` is what the triage said to take first, None if nobody was asked in this iteration.
     """
 
@@ -193,6 +205,8 @@ class Run(Struct):
 
     spend: Spend = field(default_factory=Spend)
     reserved: dict[str, Reservation] = {}
+    children: dict[str, Child] = {}
+    children_cost: int = 0
     turns: int = 0
     tool_calls: int = 0
     calls: list[Call] = []

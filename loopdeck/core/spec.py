@@ -11,6 +11,8 @@ from msgspec import Struct
 from loopdeck.core.findings import Severity
 
 AgentKind = Literal["anthropic", "openai", "claude", "codex", "acp", "command", "scripted"]
+CHILDREN = "loops."
+"""What the tools begin with by which a maker starts other loops."""
 OUTSIDE: frozenset[AgentKind] = frozenset({"claude", "codex", "acp", "command"})
 """Agents with a loop of their own, in a process of their own; the others are models that loopdeck drives itself."""
 Level = Literal["report", "assisted", "unattended"]

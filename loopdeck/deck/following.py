@@ -130,13 +130,13 @@ class Followed:
         return changed
 
     def _apply(self, event: ev.AnyEvent, stamp: fold.Stamp, seq: int, now: float) -> bool:
-        before = self.run.spend.cost
+        before = self.run.spend.cost - self.run.children_cost
         try:
             fold.apply(self.run, event, stamp)
         except Bug as error:
             self._stop_at(f"{self.journal.name}, event {seq}: {error.what}")
             return False
-        cost = self.run.spend.cost - before
+        cost = self.run.spend.cost - self.run.children_cost - before
         if cost and (at := moment(stamp.at)) > now - WINDOW_S:
             self._burn.add(at, cost)
         return True

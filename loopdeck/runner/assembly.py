@@ -52,7 +52,7 @@ async def assembled(record: Record, frozen: Frozen, paths: RunPaths) -> AsyncIte
     initial = frozen.files.get("state") or memory.initial(frozen.loop, frozen.spec.goal)
     state = LoopState(home.state_dir(frozen.loop), initial=initial, redact=record.redact.text)
     site = Site(frozen, record, workplace, state, door, env)
-    places = Places(home.locks / "places", frozen.deck, frozen.spec.maker.agent)
+    places = Places(home.locks / "places", frozen.deck, frozen.spec.maker.agent, waits=not frozen.lineage)
     try:
         yield Life(site, Hand(record, Inbox(paths.inbox), state), places)
     finally:

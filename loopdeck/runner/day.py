@@ -9,7 +9,7 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
-from loopdeck.core.budget import taken_cost
+from loopdeck.core.run import CHILD
 from loopdeck.core.usage import dollars
 from loopdeck.errors import DayBudgetSpent, LoopdeckError
 from loopdeck.runner.record import Record
@@ -79,10 +79,12 @@ class Day:
         if self._base[0] != day:
             known = self._book.own(day, run.id)
             began_today = _day(run.queued_at) == day
-            self._base = (day, known.base if known is not None else 0 if began_today else taken_cost(run))
+            self._base = (day, known.base if known is not None else 0 if began_today else run.spend.cost - run.children_cost)
         base = self._base[1]
-        reserved = sum(one.cost or 0 for one in run.reserved.values())
-        return day, Taken(max(0, run.spend.cost - base), reserved, base)
+        # What its children take they write down themselves.
+        spent = run.spend.cost - run.children_cost
+        reserved = sum(one.cost or 0 for one in run.reserved.values() if one.role != CHILD)
+        return day, Taken(max(0, spent - base), reserved, base)
 
     def _write(self, more: int = 0) -> None:
         day, own = self._own()

@@ -7,6 +7,7 @@ from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.report import report
 from loopdeck.errors import LoopdeckError, WorkspaceError
+from loopdeck.runner.children import Children
 from loopdeck.runner.record import Record
 from loopdeck.runner.remembering import Remembering
 from loopdeck.runner.site import Site
@@ -35,6 +36,7 @@ class Ending:
             except WorkspaceError as error:
                 record.happened(ev.NoticeRaised(f"the branch could not be set to iteration {step.best}: {error.what}"))
         ended = ev.RunEnded(step.reason, step.why, step.limit, step.detector, step.by, step.best, commit)
+        await Children(self._site).reconcile()
         await self._emptied()
         sentence = ": ".join(part for part in (step.reason, step.why) if part)
         self._tidied("the state does not say how the run ended", lambda: self._remembering.close(sentence))

@@ -13,6 +13,7 @@ from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.decide import broken_off, decide
 from loopdeck.errors import Bug, LoopdeckError
+from loopdeck.runner.children import Children
 from loopdeck.runner.ending import Ending
 from loopdeck.runner.guard import Guard
 from loopdeck.runner.inbox import Hand
@@ -50,6 +51,7 @@ class Life:
         self._standing.prepare()
         if self._record.run.status not in ("queued", "ended"):
             self._places.claim()
+            await Children(self._site).reconcile()
         while True:
             try:
                 if not await self._step():

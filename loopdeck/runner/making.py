@@ -14,6 +14,7 @@ from loopdeck.core.conversation import BudgetSpent, ModelFailed, ModelRequest, P
 from loopdeck.core.findings import Problem
 from loopdeck.core.routing import maker_route
 from loopdeck.runner import rich
+from loopdeck.runner.children import Children
 from loopdeck.runner.desk import Desk
 from loopdeck.runner.metered import Line, Meter
 from loopdeck.runner.record import Record
@@ -33,6 +34,7 @@ class Making:
         self._record: Record = site.record
         self._meter = meter
         self._desk = Desk(site)
+        self._children = Children(site)
         self._system: tuple[Part, ...] = site.steady.parts()
         first = self._system[0]
         template = prompt.versioned(site.steady.template if first.name == prompt.ROLE else first)
@@ -133,13 +135,15 @@ class Making:
 
     def _names(self) -> tuple[str, ...]:
         """The tools that the maker has."""
-        return (*(name for name in self._site.tool_names() if "." not in name), *self._site.connected.names)
+        return (*(name for name in self._site.tool_names() if "." not in name), *self._site.connected.names, *self._children.names)
 
     def _tools(self) -> tuple[ToolSchema, ...]:
         """The tools as they are offered to the model, in the same order and words from call to call."""
-        return (*tools.schemas(self._site.tool_names()), *self._site.connected.schemas)
+        return (*tools.schemas(self._site.tool_names()), *self._site.connected.schemas, *self._children.schemas)
 
     async def _carried_out(self, use: ToolUse) -> ToolOutcome:
+        if use.tool in self._children.names:
+            return await self._children.call(use.tool, use.arguments, use.id)
         if use.tool in self._site.connected.names:
             return await self._site.connected.call(use.tool, use.arguments)
         return await tools.call(use.tool, use.arguments, self._site.tool_context())

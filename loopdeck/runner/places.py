@@ -13,10 +13,11 @@ LOOK_S = 0.2
 class Places:
     """The deck's places, as one run sees them whose maker is an `agent`: among all runs, and if need be among those with that agent.
 
-    `folder` is where the locks are.
+    `folder` is where the locks are. A run that another one waits for does not wait (not `waits`): the other has its place.
     """
 
-    def __init__(self, folder: Path, deck: Deck, agent: str) -> None:
+    def __init__(self, folder: Path, deck: Deck, agent: str, *, waits: bool = True) -> None:
+        self._waits = waits
         self._all = SlotPool(folder)
         self._pools = [(self._all, deck.max_runs or default_limit())]
         if most := deck.max_runs_per_agent.get(agent):
@@ -26,6 +27,9 @@ class Places:
 
     async def take(self) -> None:
         """Wait until there is one, and memory for another. A place taken before is kept."""
+        if not self._waits:
+            self.claim()
+            return
         while not self._slots:
             if not self._is_short():
                 self.claim()

@@ -41,7 +41,8 @@ class Frozen(Struct, frozen=True):
 
     `root` is the operator's checkout, `common_dir` the git directory that all its worktrees share. `created` is UTC,
     RFC 3339; `by` who started it and `input` what they said. `files` are texts by `Use.key`, and whatever else the
-    starter froze (prompt templates). `origin` is set for a retry. The three hashes are SHA-256 in hex, filled in by `sealed`.
+    starter froze (prompt templates). `origin` is set for a retry; `lineage` are the loops of the runs above it, if a
+    run started it. The three hashes are SHA-256 in hex, filled in by `sealed`.
     """
 
     loop: str
@@ -55,6 +56,7 @@ class Frozen(Struct, frozen=True):
     by: str = ""
     input: str = ""
     origin: Origin | None = None
+    lineage: tuple[str, ...] = ()
     spec_hash: str = ""
     exit_hash: str = ""
     harness: str = ""

@@ -1,6 +1,7 @@
 """One event of every kind, as small as it can be; for tests that walk all kinds."""
 
 from loopdeck.core import agentevents as ae
+from loopdeck.core import childevents as ce
 from loopdeck.core import events as ev
 from loopdeck.core.happening import CallAsked, Settings, Signal
 from loopdeck.core.usage import Usage
@@ -31,6 +32,8 @@ SAMPLES: dict[type, ev.Event] = {
         ae.AgentTurnFinished("ended"),
         ae.ToolCallAsked("t8", "bash"),
         ae.TriageFinished("first this"),
+        ce.ChildStarted("t1", "docs", "r9", 50, 0),
+        ce.ChildEnded("r9", "done", Usage(3, 4), 7),
         ev.MakerFinished("ended"),
         ev.WorkCommitted("c" * 40, "d"),
         ev.CheckFinished(verdict("tests", "failed", "no")),

@@ -23,7 +23,7 @@ KINDS = list(SAMPLES)
 WORK = (
     "WorkspacePrepared IterationStarted ModelCallReserved ModelCallSettled LimitReached ToolCallGranted ToolCallRefused "
     "ToolCallFinished ToolCallLost MakerFinished WorkCommitted CheckFinished CheckSkipped IterationFinished "
-    "AgentTurnStarted AgentSessionNamed AgentTurnFinished ToolCallAsked TriageFinished"
+    "AgentTurnStarted AgentSessionNamed AgentTurnFinished ToolCallAsked TriageFinished ChildStarted ChildEnded"
 )
 AGENT = "ToolCallFinished ToolCallLost AgentSessionNamed AgentTurnFinished"
 TELLING = "RunnerStarted CommandTaken HoldSet Nudged SettingChanged NoticeRaised DoorChosen PauseAsked"
@@ -51,13 +51,13 @@ EXPECTED: dict[str, tuple[str, dict[str, str]]] = {
         {"WaitEnded": "running", "RunPaused": "paused", "StopAsked": "stopping", "RunEnded": "ended"},
     ),
     "paused": (
-        f"{TELLING} ModelCallSettled {AGENT} CheckFinished",
+        f"{TELLING} ModelCallSettled {AGENT} CheckFinished ChildEnded",
         {"RunResumed": "running", "StopAsked": "stopping", "RunEnded": "ended"},
     ),
     "hung": ("", {}),
     "stopping": (
         f"{TELLING} ModelCallSettled ToolCallFinished ToolCallLost CheckFinished WorkCommitted IterationFinished "
-        "StopAsked AgentTurnFinished",
+        "StopAsked AgentTurnFinished ChildEnded",
         {"RunEnded": "ended"},
     ),
     "ended": ("", {}),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loopdeck.core import commands as cmd
 from loopdeck.core import events as ev
-from loopdeck.core import fold, foldagent
+from loopdeck.core import fold, foldagent, foldchild
 from loopdeck.core.findings import SEVERITIES, Severity, Verdict
 from loopdeck.core.run import Run
 from loopdeck.core.spec import LoopSpec
@@ -379,5 +379,5 @@ def test_the_worlds_are_as_bad_as_they_claim():
     seen: Counter[type] = Counter()
     for seed in range(400):
         seen.update(type(event) for event, _ in lived(seed).entries)
-    told_outside = {ev.NoticeRaised, ev.DoorChosen, *foldagent.RULES}
+    told_outside = {ev.NoticeRaised, ev.DoorChosen, *foldagent.RULES, *foldchild.RULES}
     assert set(seen) == set(ev.Event.__args__) - told_outside

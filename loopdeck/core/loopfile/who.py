@@ -7,7 +7,8 @@ from typing import get_args
 from loopdeck.core import shapes
 from loopdeck.core.loopfile.available import NOT_YET, refuse
 from loopdeck.core.loopfile.remedies import remedies
-from loopdeck.core.spec import TOOL_NAMES, AgentKind, Connector, LoopSpec, Maker, Models, RubricCheck
+from loopdeck.core.shapes import loop_name
+from loopdeck.core.spec import CHILDREN, TOOL_NAMES, AgentKind, Connector, LoopSpec, Maker, Models, RubricCheck
 from loopdeck.core.tables import Complaint, Shape, Table, listed, nearest
 
 AGENTS: tuple[AgentKind, ...] = get_args(AgentKind)
@@ -145,6 +146,8 @@ def _tool_shape(connectors: tuple[Connector, ...]) -> Shape:
     def known(tool: str) -> Complaint | None:
         if tool in TOOL_NAMES or tool.partition(".")[0] in servers:
             return None
+        if tool.startswith(CHILDREN):
+            return loop_name(tool.removeprefix(CHILDREN))
         return f"names no tool: {tool[:60]!r}", nearest(tool, TOOL_NAMES) or f"Tools are {listed(TOOL_NAMES)}."
 
     return known
