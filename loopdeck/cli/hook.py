@@ -86,6 +86,8 @@ def _attended(agent: Agent, found: Happening) -> tuple[Verdict, str]:
         line = sessions.Line(line.at, line.event, agent, line.cwd, word.tool, summary, verdict, why)
     if session:
         home.make()
+        if found.hook_event_name == "SessionStart":
+            sessions.prune(folder)
         sessions.append(folder, session, line)
     elif verdict == "none":
         raise LoopdeckError("the session's id is none that a file could have")

@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _named(deck: Deck, reference: str) -> str:
     """The session whose id is, or begins with, `reference`. Raises UsageError."""
-    known = [one.session for one in sessions.sessions(sessions_of(deck.home))]
+    known = [one.session for one in sessions.sessions(sessions_of(deck.home), sessions.KEPT_S)]
     found = [one for one in known if one == reference] or [one for one in known if one.startswith(reference)]
     if len(found) == 1:
         return found[0]

@@ -14,7 +14,7 @@ from loopdeck.store.files import write_atomic
 _PLACES: dict[Agent, str] = {"claude": ".claude/settings.local.json", "codex": ".codex/hooks.json"}
 _EVENTS: dict[Agent, tuple[str, ...]] = {
     "claude": ("PreToolUse", "PostToolUse", "UserPromptSubmit", "SessionStart", "Stop", "SessionEnd"),
-    "codex": ("PreToolUse", "PermissionRequest", "PostToolUse", "UserPromptSubmit", "SessionStart", "Stop"),
+    "codex": ("PreToolUse", "PermissionRequest", "PostToolUse", "UserPromptSubmit", "SessionStart", "Stop", "SessionEnd"),
 }
 _OF_TOOLS = frozenset({"PreToolUse", "PostToolUse", "PermissionRequest"})
 _NOTES: dict[Agent, str] = {

@@ -84,7 +84,7 @@ class Deck:
         return told | {"sessions": self._sessions()}
 
     def _sessions(self) -> list[dict[str, Any]]:
-        """Sessions of agents that were started elsewhere and told of themselves, and have not ended."""
+        """Sessions of agents that were started elsewhere and told of themselves in the last day, and have not ended."""
         from loopdeck.store.layout import sessions_of
         from loopdeck.store.sessions import sessions
 

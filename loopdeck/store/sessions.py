@@ -5,7 +5,9 @@ pass over what is no line. The brake is the operator's file: while it is there, 
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -15,6 +17,8 @@ from loopdeck.store.files import failure, make_dir, open_private, read_bytes, wr
 
 MOST = 4 << 20
 """Bytes of a session that are read: the end of it."""
+SHOWN_S = 86_400.0
+KEPT_S = 30 * 86_400.0
 _LINES, _BRAKE = ".jsonl", ".brake"
 
 
@@ -82,14 +86,28 @@ def braked(folder: Path, session: str) -> str:
     return "" if data is None else data.decode("utf-8", "replace").strip() or "braked"
 
 
-def sessions(folder: Path) -> list[Session]:
-    """All that left a line, the newest last."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(_LINES))  # noqa: PTH208 - names are all that is needed
-    except OSError:
-        return []
-    found = (_folded(folder, name.removesuffix(_LINES)) for name in names)
+def sessions(folder: Path, within_s: float = SHOWN_S) -> list[Session]:
+    """All that left a line in the last `within_s` seconds, the newest last."""
+    found = (_folded(folder, path.stem) for path in _files(folder, lambda age: age <= within_s))
     return sorted((one for one in found if one is not None), key=lambda one: one.last)
+
+
+def prune(folder: Path) -> None:
+    """Take away the sessions that nobody has heard of for a month, and their brakes."""
+    for path in _files(folder, lambda age: age > KEPT_S):
+        with suppress(OSError):
+            path.unlink()
+            path.with_suffix(_BRAKE).unlink(missing_ok=True)
+
+
+def _files(folder: Path, wanted: Callable[[float], bool]) -> Iterator[Path]:
+    now = time.time()
+    try:
+        with os.scandir(folder) as entries:
+            paths = [Path(entry.path) for entry in entries if entry.name.endswith(_LINES) and wanted(now - entry.stat().st_mtime)]
+    except OSError:
+        return
+    yield from sorted(paths)
 
 
 def _folded(folder: Path, session: str) -> Session | None:
