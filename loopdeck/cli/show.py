@@ -79,9 +79,12 @@ def _limits(run: Run) -> list[tuple[str, str]]:
     calls = f"{run.tool_calls} in {'the last' if run.status == 'ended' else 'this'} iteration" + (
         f" of {limits.max_tool_calls}{_part(run.tool_calls, limits.max_tool_calls)}" if limits.max_tool_calls else ""
     )
+    inner = [("children", f"{one.loop} {one.run}: {one.reason or 'goes on'}") for one in run.children.values()]
+    shared = f", ${dollars(run.children_cost):.4f} of it by its children" if run.children_cost else ""
     return [
+        *inner,
         ("iterations", f"{run.iteration} of {limits.max_iterations}"),
-        ("cost", f"{cost}{dear}, {spend.certainty}"),
+        ("cost", f"{cost}{dear}{shared}, {spend.certainty}"),
         ("tokens", tokens + _hits(hit_share(spend.usage))),
         ("wall time", wall),
         ("tool calls", calls),

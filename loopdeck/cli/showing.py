@@ -23,6 +23,7 @@ def whole(one: RunView, paths: RunPaths, changed: bool) -> dict[str, Any]:
         "by": run.by,
         "input": run.input,
         "origin": {"run": run.origin, "iteration": run.origin_iteration} if run.origin else None,
+        "children": [{"run": one.run, "loop": one.loop, "reason": one.reason} for one in run.children.values()],
         "clock_s": round(run.clock, 3),
         "limit": run.limit or None,
         "detector": run.detector or None,

@@ -44,6 +44,10 @@ def test_a_run_starts_another_and_takes_its_work_over(front):
     assert run.spend.cost == 3 * 4_500_000_000 + inner.spend.cost
     told = next(one.output for one in door.trace("parent") if isinstance(one, tr.ToolReturned))
     assert f"The run {inner.id} of loop child ended: done" in told
+    assert door.show("parent")["children"] == [{"run": inner.id, "loop": "child", "reason": "done"}]
+    said = door.ok("show", "parent").out
+    assert f"child {inner.id}: done" in said
+    assert "by its children" in said
     # The deck counts what was spent once.
     [deck] = [door.ok("status", "--json").json]
     by = {entry["loop"]: entry["usage"]["cost_usd"] for entry in deck["loops"]}
