@@ -211,5 +211,6 @@ def _getting_on(row: LoopRow) -> str:
     """Whether it gets better, of a run that simply works."""
     if row.status != "running" or row.iteration < 2:
         return ""
-    since = f", {money(row.since_progress)} since it got better" if row.since_progress else ""
-    return f"{some(row.open_findings, 'open finding')}{since}"
+    found = [some(row.open_findings, "open finding")] if row.open_findings else []
+    since = [f"{money(row.since_progress)} since it got better"] if row.since_progress else []
+    return ", ".join(found + since)

@@ -5,7 +5,7 @@ time, when there is nothing more urgent, and fill in what takes long to find out
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -33,8 +33,9 @@ FILES_S = 10.0
 class Gathering:
     """One deck. Not for several threads at once."""
 
-    def __init__(self, deck: Deck, number: int, lookout: Lookout[object]) -> None:
+    def __init__(self, deck: Deck, number: int, lookout: Lookout[object], clock: Callable[[], float] = time.time) -> None:
         self.deck = deck
+        self._clock = clock
         self._number = number
         self._lookout = lookout
         self._files = LoopFiles(deck.root)
@@ -114,7 +115,7 @@ class Gathering:
             shipped = Shipped(counts.lines.get(one.paths.run, 0), counts.fates.get(one.paths.run, ""))
             if shipped != one.shipped:
                 one.shipped = shipped
-                changed |= one.refresh(time.time(), self._day)
+                changed |= one.refresh(self._clock(), self._day)
         return changed
 
     def ended(self) -> frozenset[RunPaths]:
@@ -199,7 +200,7 @@ class Gathering:
         """What a run was frozen with, and what it spent before anybody looked."""
         with suppress(LoopdeckError):
             one.facts = facts_of(thaw(one.paths.dir).spec)
-        now = time.time()
+        now = self._clock()
         one.remember(now)
         return self.refresh(one, now, look=True)
 
@@ -209,7 +210,7 @@ class Gathering:
         for one in self._runs.values():
             if one.paths.loop == loop:
                 one.edited = bool(one.run.spec_hash) and not one.over and said.spec_hash != one.run.spec_hash
-                changed |= one.refresh(time.time(), self._day)
+                changed |= one.refresh(self._clock(), self._day)
         return self._list_idle() or changed
 
     def _read_caps(self) -> bool:

@@ -6,7 +6,7 @@ Nothing on disk can end it: what can't be read is said in a row or beside the de
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 from loopdeck.deck.counting import Counting, Counts
@@ -35,17 +35,19 @@ _FEW = 2
 class Reader:
     """Reads `decks` and gives each new state to `post`, which is called in the reader's thread and must only pass it on.
 
-    Whoever gets it says `taken`. `hints=False` reads by looking alone, as on a system that tells nothing.
+    Whoever gets it says `taken`. `hints=False` reads by looking alone, as on a system that tells nothing. `clock` says which day it is,
+    in seconds since the epoch.
     """
 
-    def __init__(self, decks: Sequence[Deck], post: Post, *, hints: bool = True) -> None:
+    def __init__(self, decks: Sequence[Deck], post: Post, *, hints: bool = True, clock: Callable[[], float] = time.time) -> None:
         self._decks = tuple(decks)
+        self._clock = clock
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._stopping = threading.Event()
         self._bell = Bell()
         self._hatch = Hatch(post, self._bell)
         self._lookout: Lookout[object] = Lookout(hints=hints)
-        self._gatherings = [Gathering(deck, number, self._lookout) for number, deck in enumerate(self._decks)]
+        self._gatherings = [Gathering(deck, number, self._lookout, clock) for number, deck in enumerate(self._decks)]
         self._counting = Counting(self._decks, self._counted)
         self._counts: SimpleQueue[tuple[int, Counts, str]] = SimpleQueue()
         self._spotlight = Spotlight(self._gatherings, self._lookout)
@@ -111,7 +113,7 @@ class Reader:
             self._do_chores()
         self._up = self._up or (self._hatch.number > 0 and not self._hatch.waits)
         self._take_counts()
-        self._hatch.stir(self._spotlight.moved(time.time()))
+        self._hatch.stir(self._spotlight.moved(self._clock()))
         if self._hatch.due() <= time.monotonic():
             rows = (pair for one in self._gatherings for pair in one.rows())
             self._hatch.hand_over(rows, [one.facts() for one in self._gatherings], self._spotlight.details())
@@ -158,7 +160,7 @@ class Reader:
         closely, self._poked = self._poked, False
         for number, one in enumerate(self._gatherings):
             before = _asking(one)
-            shows = one.look(time.time(), closely=closely)
+            shows = one.look(self._clock(), closely=closely)
             self._hatch.stir(shows, urgent=bool(_asking(one) - before))
             if self._up:
                 self._counting.ask(number, one.ended())
@@ -169,9 +171,9 @@ class Reader:
         self._looked_at = now
         for one in self._gatherings:
             before = _asking(one)
-            shows = one.look(time.time(), soon=True)
+            shows = one.look(self._clock(), soon=True)
             for run in list(one.followed()):
-                shows |= one.refresh(run, time.time())
+                shows |= one.refresh(run, self._clock())
             if shows:
                 self._lively_at = now
                 self._hatch.stir(urgent=bool(_asking(one) - before))
@@ -185,13 +187,13 @@ class Reader:
                 case (Followed() as run,):
                     self._read_on(run, look=True)
                 case (Gathering() as deck,):
-                    self._hatch.stir(deck.look(time.time(), soon=True))
+                    self._hatch.stir(deck.look(self._clock(), soon=True))
                 case _:
                     pass
 
     def _read_on(self, run: Followed, *, look: bool) -> None:
         before = _asks(run.row)
-        if self._gatherings[run.row.deck].refresh(run, time.time(), look=look):
+        if self._gatherings[run.row.deck].refresh(run, self._clock(), look=look):
             self._hatch.stir(urgent=bool(_asks(run.row) - before))
 
     def _do_chores(self) -> None:

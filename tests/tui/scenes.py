@@ -37,10 +37,10 @@ class Scene:
 
 
 SCENES = (
-    Scene("deck", ready="for you", golden=False, sizes=(*BOTH, (200, 60))),
-    Scene("peek", ("space",), "waits for you", golden=False, sizes=((80, 24),)),
+    Scene("deck", ready="a answers it", golden=False, sizes=(*BOTH, (200, 60))),
     Scene("help", ("question_mark",), "keys of the deck", golden=False, sizes=((120, 40),)),
     Scene("kill", ("K",), "stays on its branch", golden=False, sizes=((80, 24),)),
+    Scene("set", ("down", "down", "down", "down", "plus", "down"), "max_cost_usd", golden=False, sizes=((80, 24),)),
     Scene("approvals", ("a",), "git push", golden=False),
     Scene("ended", ready="release-notes"),
     Scene("loop", ("enter",), "iteration"),
@@ -48,6 +48,7 @@ SCENES = (
     Scene("trace", ("t",), "prompt"),
     Scene("compare", ("enter", "C"), "fixed"),
     Scene("state", ("e",), "Done"),
+    Scene("project", ("B",), "done"),
     Scene("new", ("N",), "new loop", golden=False),
     Scene("money", ("m",), "money of all"),
 )
@@ -60,10 +61,10 @@ def by_hand() -> tuple[LoopRow, ...]:
         loop_row("deploy", "asking", why="waits", approvals=(approval(), approval("rm -rf dist", id="x-2", tier="medium")), **at),
         loop_row("api-docs", "hung", why="silent for 41 s", **at),
         loop_row("lost-one", "ended", reason="lost", attention="broken", why="the runner is gone", **at),
-        loop_row("fix-tests", "ended", attention="unread", unread=214, why="", scores=(0.3, 0.6, 1.0), **at),
+        loop_row("fix-tests", "ended", attention="unread", unread=214, fate="merged", why="", scores=(0.3, 0.6, 1.0), **at),
         loop_row("deps", "waiting", why="rate_limit until 15:31:10", scores=(0.5, None), **at),
         loop_row("release", "paused", why="paused by hold", phase="deciding", **at),
-        loop_row("lint", scores=(0.1, 0.5, 0.9), cost=int(1.9 * DOLLAR), rate=DOLLAR, layers=(1, 2), **at),
+        loop_row("lint", scores=(0.1, 0.5, 0.9), cost=int(1.9 * DOLLAR), rate=DOLLAR, layers=(1, 2), open_findings=1, **at),
         loop_row("refactor", phase="checks", scores=(0.2, 0.2, 0.2), settings=Settings(8, max_tokens=4000), **at),
         loop_row("later", "queued", why="waits for a place", iteration=0, **at),
         loop_row("circles", "ended", reason="no_progress", why="same_findings: 3 findings in 3 iterations", **at),
@@ -84,7 +85,7 @@ async def picture(scene: Scene, size: tuple[int, int], folder: Path) -> str:
     deck = a_deck(folder)
     if scene.golden:
         copied("v1", deck.home.path)
-        app = Stopped((deck,), lambda post: Reader((deck,), post), by="operator@deck")
+        app = Stopped((deck,), lambda post: Reader((deck,), post, clock=lambda: NOW), by="operator@deck")
     else:
         app = Stopped((deck,), Still((deck,), by_hand()).make, by="operator@deck")
     async with app.run_test(size=size) as pilot:
