@@ -190,7 +190,7 @@ def test_many_at_once_are_all_done(front):
         door = furnished(front(files, {".loopdeck/deck.toml": f"[deck]\nmax_runs = {LOOPS}\n"}), server)
         begun = time.monotonic()
         door.ok("start", *names)
-        sizes: dict[str, list[int]] = {"agent": [], "runner": []}
+        sizes: dict[str, list[int]] = {"codex": [], "node": [], "runner": []}
         slowest, most = 0.0, 0
         while not all(door.view(name).status == "ended" for name in names):
             asked = time.monotonic()
@@ -198,7 +198,7 @@ def test_many_at_once_are_all_done(front):
             slowest = max(slowest, time.monotonic() - asked)
             assert entries
             found = memory()
-            most = max(most, len(found["agent"]))
+            most = max(most, len(found["codex"]))
             for kind, values in found.items():
                 sizes[kind] += values
             assert time.monotonic() < begun + 600
@@ -216,10 +216,10 @@ def test_many_at_once_are_all_done(front):
 
 def memory() -> dict[str, list[int]]:
     """The proportional sizes of what runs now, in bytes."""
-    sizes: dict[str, list[int]] = {"agent": [], "runner": []}
+    sizes: dict[str, list[int]] = {"codex": [], "node": [], "runner": []}
     for one in psutil.process_iter(["cmdline", "name"]):
-        line = one.info["cmdline"] or []
-        kind = "agent" if one.info["name"] == "codex" and "app-server" in line else "runner" if "loopdeck.runner" in line else ""
+        line, name = one.info["cmdline"] or [], one.info["name"]
+        kind = name if name in ("codex", "node") and "app-server" in line else "runner" if "loopdeck.runner" in line else ""
         if kind:
             try:
                 sizes[kind].append(one.memory_full_info().pss)
