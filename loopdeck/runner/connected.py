@@ -30,6 +30,7 @@ from loopdeck.tools.within import SCRATCH
 
 ATTEMPTS = 2
 """How often a server is started before the run stands still for want of it."""
+_LOOKED_BACK = 20
 MOST_FAILURES = 3
 """In a row; after that its calls fail at once, until the next iteration."""
 
@@ -187,6 +188,7 @@ class Connected:
         if line.pinned is None:
             line.pinned = now
             self._save()
+            self._hold_against_earlier(name, now)
             for left_out in now.left_out:
                 self._say(f"connector {name}: {left_out}; the maker goes without it")
             return
@@ -196,6 +198,18 @@ class Connected:
         if fresh:
             listed = ", ".join(sorted(fresh))
             self._say(f"connector {name} lists other tools than when the run began: {listed}; calls of them ask, or fail")
+
+    def _hold_against_earlier(self, server: str, now: Listing) -> None:
+        """Say what the server describes otherwise than to the last run that saw it."""
+        own = self._record.paths
+        for paths in reversed([one for one in own.home.runs_of(own.loop) if one.run < own.run][-_LOOKED_BACK:]):
+            before = _read_pins(paths.connectors).get(server)
+            if before is not None:
+                changed, _ = differences(before, now)
+                fresh = sorted(changed | (now.names() - before.names()))
+                if fresh:
+                    self._say(f"connector {server} describes tools otherwise than in run {paths.run}, or anew: {', '.join(fresh)}")
+                return
 
     async def _failed(self, line: Line, error: Exception) -> ToolOutcome:
         failures, name = line.failures + 1, line.connector.name

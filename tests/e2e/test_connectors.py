@@ -109,16 +109,12 @@ def test_calls_of_a_connector_count_against_the_tool_call_budget(front):
     assert outputs(door)[:2] == ["0", "1"]
 
 
-@pytest.mark.parametrize(
-    ("how", "word"),
-    [("dies", "ended with exit code 1: fatal: 1"), ("floods", "other messages"), ("garbage", "no message of the protocol")],
-)
-def test_a_server_that_fails_in_a_call_is_said_to_the_maker_and_started_anew(front, how, word):
+def test_a_server_that_fails_in_a_call_is_said_to_the_maker_and_started_anew(front):
     turns = [turn(f"{n}", ("docs.echo", {"text": f"{n}"})) for n in range(1, 6)]
-    door: Seat = front(connected([*turns, turn("Done.")], hostile(how), gates=ALLOWED), FILES)
+    door: Seat = front(connected([*turns, turn("Done.")], hostile("dies"), gates=ALLOWED), FILES)
     run = door.done("said")
     said = outputs(door)
-    assert word in said[0]
+    assert "ended with exit code 1: fatal: 1" in said[0]
     assert "Whether the call had an effect is not known" in said[1]
     assert [("3 times in a row. Go on without it" in one) for one in said] == [False, False, False, True, True]
     assert (door.worktree("said") / ".loop/starts").read_text() == "3"
@@ -126,21 +122,22 @@ def test_a_server_that_fails_in_a_call_is_said_to_the_maker_and_started_anew(fro
     assert left_behind(str(door.worktree("said"))) == []
 
 
-@pytest.mark.parametrize(
-    ("command", "word"), [("no-such-program-here", "exit code 127"), ("python3 -S hostile.py 'no start'", "out of order")]
-)
-def test_a_run_stands_still_for_a_connector_that_can_not_be_had_and_goes_on_once_it_can(front, command, word):
+def test_a_run_stands_still_for_a_connector_that_can_not_be_had_and_goes_on_once_it_can(front, tmp_path):
+    flags = tmp_path / "flags"
+    flags.mkdir()
+    command = f"test -f {flags}/mended && exec {sys.executable} -S hostile.py chatty; no-such-program-here"
     turns = [turn("Says.", ("docs.echo", {"text": "x"})), turn("Done.")]
-    start = {"name": "docs", "command": f"test -f ../../mended && exec python3 -S hostile.py chatty; {command}"}
-    door: Seat = front(connected(turns, start, gates=ALLOWED), FILES)
+    server = {"name": "docs", "command": command}
+    door: Seat = front(connected(turns, server, gates=ALLOWED, sandbox={"read": [str(flags)]}), FILES)
     door.ok("start", "said")
     door.until("said", "paused")
     run = door.folded("said")
-    assert "the connector docs can't be had" in run.stalled
-    assert word in run.stalled
+    assert "the connector docs can't be had: its program ended with exit code 127" in run.stalled
     assert not run.spend.model_calls, "nothing was spent without it"
-    door.ok("kill", "said", "--why", "seen enough")
-    door.until_ended("said")
+    (flags / "mended").touch()
+    door.ok("resume", "said")
+    assert door.until_ended("said")["reason"] == "done"
+    assert outputs(door) == ["x"]
 
 
 @pytest.mark.req("S2-057")
@@ -162,6 +159,20 @@ def test_a_tool_that_changes_under_a_run_is_not_run_by_the_old_allowance(front):
     door.until_ended("said")
     assert "it asks for keys" in outputs(door)[2]
     assert any("lists other tools than when the run began: echo" in notice for notice in door.folded("said").notices)
+
+
+def test_a_server_that_says_something_else_than_to_the_last_run_is_named(front):
+    turns = [turn("1", ("docs.echo", {"text": "one"})), turn("Done.")]
+    door: Seat = front(connected(turns, hostile("chatty"), gates=ALLOWED), FILES)
+    assert not any("otherwise" in notice for notice in door.done("said").notices)
+    first = door.paths("said").run
+    assert not any("otherwise" in notice for notice in door.done("said").notices)
+    file = door.repo / ".loopdeck/loops/said/loop.toml"
+    file.write_text(file.read_text().replace("'chatty'", "'other words'"))
+    second = door.paths("said").run
+    [notice] = [one for one in door.done("said").notices if "otherwise" in one]
+    assert notice == f"connector docs describes tools otherwise than in run {second}, or anew: echo"
+    assert first < second
 
 
 def test_what_a_liar_lists_is_said_and_left_out(front):
@@ -194,6 +205,7 @@ def test_a_runner_that_was_slain_goes_on_with_the_pinned_tools(front):
     door.allow("said")
     door.until_ended("said")
     assert [one.strip() for one in outputs(door)][::2] == ["one", "three"]
+    assert left_behind(str(door.worktree("said"))) == []
 
 
 def test_doctor_and_check_tell_of_connectors(front):
