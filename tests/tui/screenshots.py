@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from loopdeck.cli import here
 from loopdeck.cli.demorun import hold, opened, scratch, started
 from loopdeck.deck.reader import Reader
 from loopdeck.deck.serving import SWITCH
@@ -31,6 +32,8 @@ async def _walk(app: Room, pilot: Pilot[None]) -> None:
         return next((f"{one.status} {one.iteration}" for one in app.snapshot.rows if one.loop == loop), "")
 
     await until(pilot, lambda: row("release-notes").startswith("asking") and row("docs-links")[-1:] in "23")
+    await pilot.press("home")
+    await until(pilot, lambda: "a answers it" in screen_text(app))
     _save(app, "deck")
     await pilot.press("a")
     await until(pilot, lambda: "stamp.py" in screen_text(app))
@@ -42,10 +45,17 @@ async def _walk(app: Room, pilot: Pilot[None]) -> None:
     await until(pilot, lambda: "contract" in screen_text(app) and "★" in screen_text(app))
     await pilot.pause(0.5)
     _save(app, "loop")
+    await pilot.press("escape")
+    await until(pilot, lambda: isinstance(app.screen, DeckScreen))
+    await pilot.press("B")
+    await until(pilot, lambda: "items done" in screen_text(app))
+    _save(app, "project")
 
 
 async def _take(folder: Path) -> None:
     os.environ[SWITCH] = "off"
+    # Whose machine it is, is nobody's business.
+    here.operator = lambda: "you@here"
     demo = opened(scratch(str(folder)), os.environ, pace_s=2.0)
     runs = started(demo)
     hold(demo, "never-enough", runs["never-enough"])
