@@ -15,7 +15,7 @@ from loopdeck.agents.outside.found import look
 from loopdeck.agents.registry import MODEL_AGENTS
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
-from loopdeck.core import barriers
+from loopdeck.core import barriers, tokens
 from loopdeck.core.plural import some
 from loopdeck.core.redact import secrets_of
 from loopdeck.core.spec import Sandbox
@@ -94,6 +94,7 @@ def _environment() -> dict[str, Any]:
     given = environment(os.environ, (), "", "")
     return {
         "redacted": sorted(name for name, value in os.environ.items() if secrets_of({name: value})),
+        "redacted_kinds": list(tokens.KINDS),
         "seen": sorted(name for name, value in given.items() if os.environ.get(name) == value),
     }
 
@@ -175,7 +176,9 @@ def _say(found: dict[str, Any]) -> None:
     for fact in found["sandbox"]["facts"]:
         _line("sandbox", fact)
     names = found["environment"]
-    _line("redacted", ", ".join(names["redacted"]) or "no variable looks like a secret")
+    kinds = names["redacted_kinds"]
+    held = ", ".join(names["redacted"]) or "no variable looks like a secret"
+    _line("redacted", f"{held}; and {some(len(kinds), 'kind')} of token by their looks: {', '.join(kinds)}")
     _line("commands see", ", ".join(names["seen"]))
     _line("terminal", _said_of_terminal(found["terminal"]))
     deck = found["deck"]

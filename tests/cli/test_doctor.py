@@ -40,6 +40,8 @@ def test_a_key_is_named_by_its_place_and_never_shown(front):
         assert all(value not in said.out + said.err for value in (KEY, KEY[:20], "hush"))
     seen = door.run("doctor", "--json", env=env).json["environment"]
     assert set(seen["redacted"]) == {"ANTHROPIC_API_KEY", "MY_SERVICE_TOKEN"}
+    assert {"anthropic", "github", "private_key"} <= set(seen["redacted_kinds"])
+    assert len(seen["redacted_kinds"]) >= 18
     assert not {"ANTHROPIC_API_KEY", "MY_SERVICE_TOKEN", "PLAIN"} & set(seen["seen"])
     assert {"PATH", "HOME"} <= set(seen["seen"])
 

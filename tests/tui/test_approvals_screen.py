@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 from textual.widgets import Input, TextArea
 
 from loopdeck.core.commands import Decide
@@ -385,6 +386,27 @@ def test_a_rule_is_shown_first_and_has_to_cover_the_call(tmp_path):
     go(run())
 
 
+def test_a_rule_may_be_given_for_a_time(tmp_path):
+    async def run():
+        row = asking("one", "touch asked")
+        async with desk(tmp_path, row) as one:
+            await one.read()
+            await one.press("A")
+            asked = await one.modal(RuleFor)
+            asked.query_one(Input).value = "bash(touch *) for 0s"
+            await one.press("enter")
+            assert one.app.screen is asked
+            await one.until(lambda: "no time for a rule" in one.text)
+            asked.query_one(Input).value = "bash(touch *) for 1h30m"
+            await one.press("enter")
+            command = await one.answered(row)
+            assert (command.approved, command.always, command.for_s) == (True, "bash(touch *)", 5400.0)
+            assert command.digest == row.approvals[0].digest
+            assert "process " in command.where
+
+    go(run())
+
+
 def test_a_rule_for_what_is_dangerous_takes_two_keys_more(tmp_path):
     async def run():
         row = asking("one", "git push", tier="dangerous")
@@ -447,7 +469,7 @@ def test_who_comes_second_is_told_who_was_first_and_when(tmp_path):
             words = "one: her@there answered first: denied at 2026-11-21T07:30:05.000Z: mine"
             await one.until(lambda: words in [each.message for each in one.app._notifications])
             await one.until(lambda: "✗ denied by her@there at 07:30:05: mine" in one.text)
-            assert one.sent(row) == [other]
+            assert [structs.replace(each, where="") for each in one.sent(row)] == [other]
 
     go(run())
 
