@@ -9,6 +9,7 @@ import pytest
 from msgspec import structs
 from textual.widgets import Input, TextArea
 
+from loopdeck.core import asking as asking_of
 from loopdeck.core.commands import Decide
 from loopdeck.deck.approving import FADE_S
 from loopdeck.store import inbox
@@ -326,6 +327,25 @@ def test_edit_shows_what_was_changed_before_it_runs(tmp_path):
             await one.sure("y")
             command = await one.answered(row)
             assert (command.approved, json.loads(command.arguments)) == (True, {"command": "touch other"})
+
+    go(run())
+
+
+def test_a_question_of_an_agent_is_answered_in_its_own_words(tmp_path):
+    async def run():
+        row = asking("one", "Which port?", tool=asking_of.TOOL, arguments=asking_of.arguments_of("Which port?"), tier="low")
+        async with desk(tmp_path, row) as one:
+            assert "Which port?" in one.text
+            await one.read()
+            await one.press("E")
+            editor = await one.modal(EditCall)
+            assert "your answer to its question" in one.text
+            assert editor.query_one(TextArea).text == ""
+            editor.query_one(TextArea).load_text('Port "8080".')
+            await one.press("ctrl+s")
+            await one.sure("y")
+            command = await one.answered(row)
+            assert (command.approved, asking_of.answer_in(command.arguments)) == (True, 'Port "8080".')
 
     go(run())
 

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from loopdeck.core import asking
 from loopdeck.core.columns import cell
 from loopdeck.core.plural import some
 from loopdeck.core.run import Approval
@@ -26,6 +27,8 @@ from loopdeck.tui.widgets.pages import Line, Pages, wrapped
 
 LONGEST = 100_000
 """Characters of a call that can be edited in here."""
+_PLAIN = {"bash": ("command", "the command line"), asking.TOOL: ("answer", "your answer to its question")}
+"""Tools of which one argument is edited as it is: its name, and what it is to a person."""
 
 _CSS = """
 {0} {{ align: center middle; background: $background 60%; }}
@@ -120,7 +123,10 @@ class Sure(ModalScreen[str | None]):
 
 
 class EditCall(ModalScreen[str | None]):
-    """The arguments of a call, to be changed: of a command line its text, of all else JSON. Gives back all arguments as JSON text."""
+    """The arguments of a call, to be changed: of a command line its text, of a question its answer, of all else JSON.
+
+    Gives back all arguments as JSON text.
+    """
 
     DEFAULT_CSS = _CSS.format("EditCall")
     AUTO_FOCUS: ClassVar[str | None] = "Area"
@@ -131,11 +137,11 @@ class EditCall(ModalScreen[str | None]):
         self._call = call
         self._arguments = arguments
         self._check = check
-        self._plain = command_of(call.tool, arguments)
+        self._plain = plain_of(call.tool, arguments)
 
     def compose(self) -> ComposeResult:
         """What it is, the text, what is wrong with it."""
-        what = "the command line" if self._plain is not None else "all arguments, as JSON"
+        what = "all arguments, as JSON" if self._plain is None else _PLAIN[self._call.tool][1]
         with Vertical():
             yield Static(content(f"{self._call.tool}: {what}. ctrl+s shows what you changed; nothing runs before that."), markup=False)
             yield Area(
@@ -146,7 +152,7 @@ class EditCall(ModalScreen[str | None]):
     def action_done(self) -> None:
         """Give it back, if the tool can make sense of it."""
         text = self.query_one(Area).text
-        arguments = text if self._plain is None else _with_command(self._arguments, text)
+        arguments = text if self._plain is None else _with(self._call.tool, self._arguments, text)
         wrong = self._check(arguments)
         if wrong:
             self.query_one("#said", Static).update(content(wrong))
@@ -198,12 +204,12 @@ class RuleFor(ModalScreen[str | None]):
         self.query_one("#said", Static).update(content(wrong or "It covers this call. enter approves it, and all that it covers."))
 
 
-def command_of(tool: str, arguments: str) -> str | None:
-    """The command line of a shell call, if all of it can be shown in an editor as it is; else None."""
-    if tool != "bash":
+def plain_of(tool: str, arguments: str) -> str | None:
+    """The one argument of a call that a person edits as it is, if all of it can be shown in an editor; else None."""
+    if tool not in _PLAIN:
         return None
     try:
-        command = json.loads(arguments)["command"]
+        command = json.loads(arguments)[_PLAIN[tool][0]]
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
     if not isinstance(command, str):
@@ -220,5 +226,5 @@ def pretty(arguments: str) -> str:
         return json.dumps(arguments)
 
 
-def _with_command(arguments: str, command: str) -> str:
-    return json.dumps({**json.loads(arguments), "command": command})
+def _with(tool: str, arguments: str, text: str) -> str:
+    return json.dumps({**json.loads(arguments), _PLAIN[tool][0]: text})
