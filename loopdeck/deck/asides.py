@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from loopdeck.core import events as ev
+from loopdeck.core.durations import written
 from loopdeck.core.unknown import Unknown
 from loopdeck.store.journal import JOURNAL
 from loopdeck.store.layout import RunPaths
@@ -92,8 +93,12 @@ def _told(event: ev.AnyEvent) -> Iterator[tuple[str, ...]]:
         case ev.ApprovalRequested():
             yield "asked", f"to approve {event.tool}: {event.tier}, by rule {event.rule}", event.summary
         case ev.ApprovalDecided():
-            edited, always = " as edited" if event.arguments else "", f", from now on {event.always}" if event.always else ""
-            yield "answer", f"{'approved' if event.approved else 'denied'}{edited} by {event.by}{always}", event.why
+            span = f" for {written(event.for_s)}" if event.for_s else ""
+            edited, always = " as edited" if event.arguments else "", f", from now on {event.always}{span}" if event.always else ""
+            place = f" ({event.where})" if event.where else ""
+            yield "answer", f"{'approved' if event.approved else 'denied'}{edited} by {event.by}{place}{always}", event.why
+        case ev.ApprovalLapsed():
+            yield "lapsed", f"{event.approval} is asked anew", event.why
         case ev.VerdictAsked():
             yield "asked", f"for the verdict of '{event.check}'"
         case ev.VerdictGiven():

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from loopdeck.core import events as ev
 from loopdeck.core import fold
+from loopdeck.core.durations import written
 from loopdeck.core.plural import some
 from loopdeck.core.run import Run
 from loopdeck.core.unknown import Unknown
@@ -152,8 +153,13 @@ def _waits(book: Chronicle, awaited: Awaited, subject: str, at: str) -> None:
 def _decided(book: Chronicle, event: ev.ApprovalDecided, at: str) -> None:
     word = "approved" if event.approved else "denied"
     edited = " as edited" if event.arguments else ""
-    always = f", from now on {event.always}" if event.always and event.approved else ""
+    span = f" for {written(event.for_s)}" if event.for_s else ""
+    always = f", from now on {event.always}{span}" if event.always and event.approved else ""
     _done(book, at, f"{word}{edited}{always}", event.by, event.why)
+
+
+def _lapsed(book: Chronicle, event: ev.ApprovalLapsed, at: str) -> None:
+    _done(book, at, "lapsed", "", event.why)
 
 
 def _graded(book: Chronicle, event: ev.VerdictGiven, at: str) -> None:
@@ -237,6 +243,7 @@ _RULES: dict[type, Callable[..., None]] = {
     ev.WaitStarted: _backs_off,
     ev.RunPaused: _stands,
     ev.ApprovalDecided: _decided,
+    ev.ApprovalLapsed: _lapsed,
     ev.VerdictGiven: _graded,
     ev.StateSettled: _cleared,
     ev.WaitEnded: _waited,

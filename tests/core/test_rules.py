@@ -193,6 +193,15 @@ def test_paths_that_a_command_may_touch(line, expected):
     assert verdict(line, allow=("bash",), deny=("bash(rm) when path=outside",)) == expected
 
 
+def test_a_rule_for_a_program_of_the_worktree_is_warned_of_since_it_lets_nothing_through():
+    reading = read('[gates]\nallow = ["bash(./run.sh)", "bash(sh run.sh)", "bash(git push) when sandbox=none"]\n')
+    (problem,) = reading.problems
+    assert (problem.line, problem.warning) == (11, True)
+    assert "./run.sh lies in the worktree" in problem.what
+    assert verdict("./run.sh", allow=("bash(./run.sh)",)) == "ask"
+    assert verdict("sh run.sh", allow=("bash(sh run.sh)",)) == "allow"
+
+
 # Tables in files
 
 

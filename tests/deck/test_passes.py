@@ -93,6 +93,9 @@ def test_an_approval_is_a_wait_with_its_answer():
 ANSWERED = {
     "edited": (ev.ApprovalDecided("a1", True, "olga", arguments="{}"), "approved as edited"),
     "always": (ev.ApprovalDecided("a1", True, "olga", always="bash(git push)"), "approved, from now on bash(git push)"),
+    "always, for a time": (
+        ev.ApprovalDecided("a1", True, "olga", always="bash(git push)", for_s=7200.0), "approved, from now on bash(git push) for 2h",
+    ),
     "never for a denial": (ev.ApprovalDecided("a1", False, "olga", always="bash(git push)"), "denied"),
 }
 

@@ -26,7 +26,18 @@ def read_gates(table: Table) -> Gates:
     if "bash" in gates.allow:
         what = "`gates.allow` lets every shell command through, also where no sandbox holds it"
         table.note("allow", what, 'Allow the commands that are needed: "bash(pytest)".', warning=True)
+    for text in gates.allow:
+        if (program := _of_the_worktree(text)) is not None:
+            what = f"`gates.allow` has {text}, but {program} lies in the worktree, where its maker can change it: it asks all the same"
+            table.note("allow", what, "Name a program of the machine, such as `bash(make test)`, or leave the rule out.", warning=True)
     return gates
+
+
+def _of_the_worktree(text: str) -> str | None:
+    """The program of a rule that no command can be let through by, since it is the worktree's own."""
+    rule = rules.parse(text)
+    first = rule.pattern.split()[0] if rule.tool == "bash" and rule.pattern else ""
+    return first if "/" in first and not first.startswith("/") else None
 
 
 def _rules(table: Table, kind: Kind) -> tuple[str, ...]:
