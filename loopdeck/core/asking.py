@@ -12,6 +12,8 @@ from msgspec import Struct
 
 TOOL = "ask_operator"
 """Under this name a question is put to a person, as a call that always asks."""
+SERVED = frozenset(f"loopdeck.{name}" for name in ("state_read", "state_write", "findings", "ask_operator", "budget_left"))
+"""The tools of our own server in a worktree: they reach the loop's state, its books and its operator, and nothing else."""
 MOST_QUESTION = 4000
 MOST_OPEN = 40
 """Asks that are looked at in one turn of an agent."""

@@ -26,8 +26,6 @@ from loopdeck.core.spec import TOOL_NAMES, Level
 REPORT = ".loop/REPORT.md"
 """The one file a maker of level `report` may write, besides its state."""
 _SKILLS = (".loop/skills/**",)
-_OURS = "loopdeck."
-"""What tools of our own MCP server begin with: they reach the loop's state, its books and its operator, and nothing else."""
 READING = frozenset({"read_file", "glob", "grep", "skill"})
 WRITING = frozenset({"write_file", "edit_file"})
 _TIERS: tuple[Tier, ...] = ("low", "medium", "high", "dangerous")
@@ -135,7 +133,7 @@ def _open(policy: Policy, tool: str, given: Mapping[str, object], risk: Tier, do
     fitting = next((text for text, doubtful in doubts if not doubtful), "")
     if fitting:
         return Ruling("allow", fitting, risk, f"the rule {fitting} allows it")
-    if (tool in TOOL_NAMES and tool != "bash") or tool.startswith(_OURS):
+    if (tool in TOOL_NAMES and tool != "bash") or tool in asking.SERVED:
         return Ruling("allow", "default", risk, "it stays in the worktree")
     if policy.confined and not policy.network and policy.level != "report":
         beyond = ", but for the hosts that are listed" if policy.listed else ""
@@ -181,7 +179,7 @@ def tier(tool: str, arguments: str) -> Tier:
     given = parsed(arguments)
     if given is None:
         return "high"
-    if tool in READING or tool in {"update_state", asking.TOOL} or tool.startswith(_OURS):
+    if tool in READING or tool in {"update_state", asking.TOOL} or tool in asking.SERVED:
         return "low"
     if tool in WRITING:
         path = gatedpaths.normal(str(given.get("path", "")))

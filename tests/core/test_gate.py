@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loopdeck.core import gate
+from loopdeck.core import asking, gate
 from loopdeck.core.gate import Policy, approval_digest, judge, policy_digest, rule_for, summary, tier
 from loopdeck.core.gatedpaths import folded, gated, normal
 from loopdeck.core.shellwords import quoted
@@ -389,3 +389,21 @@ def test_a_rule_made_of_quoted_words_allows_exactly_these(words):
     rule = rule_for("bash", sh(line))
     assert verdict(Policy(allow=(rule,)), "bash", sh(line)) == "allow"
     assert verdict(Policy(allow=(rule,)), "bash", sh("prog x")) == ("allow" if words[0] == "x" and len(words) == 1 else "ask")
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_question_always_asks_and_what_reaches_only_the_loop_never_does(confined):
+    policy = Policy(confined=confined, allow=(asking.TOOL,))
+    ruling = judge(policy, asking.TOOL, asking.arguments_of("Which port?"))
+    assert (ruling.verdict, ruling.tier) == ("ask", "low")
+    assert summary(asking.TOOL, asking.arguments_of("Which port?")) == "Which port?"
+    assert judge(Policy(deny=(asking.TOOL,)), asking.TOOL, "{}").verdict == "deny"
+    assert {judge(policy, tool, "{}").verdict for tool in asking.SERVED} == {"allow"}
+    assert judge(Policy(deny=("loopdeck.state_write",)), "loopdeck.state_write", "{}").verdict == "deny"
+    assert judge(Policy(confined=False), "loopdeck.other", "{}").verdict == "ask", "its name alone makes a tool none of ours"
+
+
+@pytest.mark.parametrize("path", [".loop/skills/a/SKILL.md", ".LOOP/skills/a/b/c.md", "./.loop/../.loop/skills/x"])
+def test_the_files_of_skills_are_to_be_read(path):
+    for allow in ((), ("write_file", "write_file(.loop/skills/**)")):
+        assert judge(Policy(confined=True, allow=allow), "write_file", json.dumps({"path": path, "content": "x"})).verdict == "deny"

@@ -57,6 +57,18 @@ def test_a_question_of_an_agent_waits_for_a_person_and_its_answer_is_text(front)
     assert not list((door.worktree("asks")).glob("ask-*"))
 
 
+def test_an_answer_given_while_nobody_was_there_to_hear_it_is_not_asked_for_again(front):
+    door: Seat = front(asks("Which port?"))
+    door.ok("start", "asks")
+    [waits] = door.until("asks", "asking")["approvals"]
+    door.slay("asks")
+    door.ok("approve", waits["id"], "--answer", "Port 8080.")
+    door.ok("resume", "asks")
+    assert door.until_ended("asks")["reason"] == "done"
+    assert answer(door).splitlines()[-1] == "Port 8080."
+    assert len(door.folded("asks").approvals) == 1
+
+
 def test_no_answer_and_a_refusal_are_said_as_they_are(front):
     door: Seat = front(asks("One?", "Two?"))
     door.ok("start", "asks")

@@ -61,6 +61,7 @@ def test_the_reference_client_reads_and_writes_the_state_in_a_worktree(worktree)
 
     names, state, findings, wrote, too_much, wrong = asyncio.run(work())
     assert names == ["state_read", "state_write", "findings", "ask_operator", "budget_left"]
+    assert {f"loopdeck.{name}" for name in names} == asking.SERVED, "what the gate lets through is what is served"
     assert state == ("# State\n- [ ] open\n", False)
     assert findings == ("# Open findings\n\nNone.\n", False)
     assert not wrote[1]
