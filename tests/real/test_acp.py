@@ -48,6 +48,8 @@ def test_a_bug_is_mended_and_calls_are_allowed_and_denied(front, agent, walls):
     with serving_process(f"{TALK}:fixer") as server:
         door = seat(front, server, agent, walls, gates={"ask": ["bash"]})
         door.ok("start", "mend")
+        # Several of them take their time to start, on a loaded machine a minute.
+        door.until("mend", "asking", patience_s=240)
         decide(door, "try_calc", "approve")
         decide(door, "rm -rf", "deny", "--why", "it is needed")
         assert door.until_ended("mend", 120)["reason"] == "done"
@@ -88,6 +90,8 @@ def test_settings_in_the_worktree_start_nothing(front, tmp_path, agent):
     with serving_process(f"{TALK}:fixer") as server:
         door = seat(front, server, agent, "none", files, gates={"ask": ["bash"]})
         door.ok("start", "mend")
+        # Several of them take their time to start, on a loaded machine a minute.
+        door.until("mend", "asking", patience_s=240)
         decide(door, "try_calc", "approve")
         decide(door, "rm -rf", "deny", "--why", "it is needed")
         assert door.until_ended("mend", 120)["reason"] == "done"
