@@ -55,7 +55,8 @@ def listing(listed: Iterable[Mapping[str, Any]], wanted: Sequence[str] = ()) -> 
     lists: list[str] = []
     for one in listed:
         name = one.get("name")
-        lists.append(str(name))
+        name = name if isinstance(name, str) else repr(name)
+        lists.append(name)
         if wanted and name not in wanted:
             continue
         found = _offer(one) if name not in offers else f"{name!r} is listed twice"
