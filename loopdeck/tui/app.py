@@ -4,13 +4,11 @@ words to the decks. It owns no run: closing or killing it changes nothing but wh
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from typing import Any, ClassVar
 
 from textual import events
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -21,8 +19,7 @@ from loopdeck.deck.serving import ensure
 from loopdeck.deck.snapshot import NOTHING, LoopRow, Snapshot, Watcher
 from loopdeck.store.layout import RunPaths
 from loopdeck.store.taste import Taste
-from loopdeck.tui.actions import actions
-from loopdeck.tui.errands import Errands
+from loopdeck.tui.doors import Doors
 from loopdeck.tui.frame import RoomScreen
 from loopdeck.tui.lastframe import LastFrame
 from loopdeck.tui.lead import Lead
@@ -31,18 +28,11 @@ from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.small import LEAST, SmallScreen
 from loopdeck.tui.theme import THEMES
 
-PLACES = {
-    "loop": ("loop", "LoopScreen"), "why": ("why", "WhyScreen"), "trace": ("trace", "TraceScreen"),
-    "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"),
-    "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"),
-    "harness": ("harness", "HarnessScreen"), "project": ("project", "ProjectScreen"),
-}  # fmt: skip
-"""The module and class of each place's screen. Those about one run take its row."""
 Make = Callable[[Callable[[Snapshot], None]], Watcher]
 """Makes the reader, given where its snapshots go."""
 
 
-class Room(Errands):
+class Room(Doors):
     """The app. Screens reach it as `self.room`."""
 
     TITLE = "loopdeck"
@@ -62,7 +52,6 @@ class Room(Errands):
         self.decks = decks
         self.by = by
         self.lead = lead
-        self.looked_at: frozenset[str] = frozenset()
         self.broke: Exception | None = None
         self.snapshot = NOTHING
         self.last_frame = LastFrame(self)
@@ -140,15 +129,6 @@ class Room(Errands):
 
     # What screens ask of the room
 
-    def open(self, screen: Screen[Any]) -> None:
-        """Go down into `screen`; escape comes back."""
-        self.push_screen(screen)
-
-    def back(self) -> None:
-        """Go up, as far as the deck."""
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-
     def deck_of(self, row: LoopRow) -> Deck:
         """The deck that a row is of."""
         return self.decks[row.deck]
@@ -156,42 +136,3 @@ class Room(Errands):
     def paths_of(self, row: LoopRow) -> RunPaths:
         """Where the files of a row's run are."""
         return self.deck_of(row).home.run_dir(row.loop, row.run)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: what can be done on the screen it was opened on, each with its key, and the themes."""
-        if isinstance(screen, RoomScreen):
-            # As they are now, the operator's own among them.
-            keys = {each.binding.id: self.get_key_display(each.binding) for each in screen.active_bindings.values()}
-            for one in actions(screen.SCOPE):
-                if screen.check_action(one.does, ()):
-                    key = keys.get(one.id) or self.get_key_display(Binding(one.key.partition(",")[0], ""))
-                    yield SystemCommand(f"{one.title}  ·  {key}", one.more, partial(self.call_later, screen.run_action, one.runs))
-        yield SystemCommand("Theme", "Change how the room looks", self.action_change_theme)
-
-    def action_approvals(self) -> None:
-        """Everything that waits for a person."""
-        self.down("approvals")
-
-    def action_money(self) -> None:
-        """What it costs."""
-        self.down("money")
-
-    def action_new(self) -> None:
-        """A new loop."""
-        self.down("new")
-
-    def action_help(self) -> None:
-        """Every key that works on the screen in front."""
-        from loopdeck.tui.screens.help import HelpScreen
-
-        scope = self.screen.SCOPE if isinstance(self.screen, RoomScreen) else "help"
-        self.open(HelpScreen(scope))
-
-    def down(self, place: str, *about: LoopRow) -> None:
-        """Go down to a place of the room by its name; its screen is loaded when it is first wanted."""
-        if place == "why":
-            self.looked_at |= {row.loop for row in about}
-        module, name = PLACES[place]
-        kind = getattr(import_module(f"loopdeck.tui.screens.{module}"), name)
-        if not (isinstance(self.screen, kind) and not about):
-            self.open(kind(*about))
