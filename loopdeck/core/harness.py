@@ -64,7 +64,9 @@ def _grader(path: str, check: str) -> Finding:
 
 
 def _forged() -> Finding:
-    found = finding(STATE, "unchanged", "the part of the state that the checks write was written by somebody else", path=".loop/STATE.md")
+    found = finding(
+        STATE, "unchanged", "the part of the state that the checks write was written by somebody else", path=".loop/STATE.md"
+    )
     return structs.replace(found, evidence="Leave out what stands between loopdeck's two marks: it counts for nothing there.")
 
 
