@@ -196,6 +196,9 @@ class _Held:
                 resource.prlimit(pid, limit, (least, least))
         self._mark.put_on(pid)
         self._mark.put_on(self._process.pid)
+        if self._inlets is not None:
+            # Meanwhile: the namespace is there, and the sandbox around it takes longer to make than ports take to open.
+            self._opening = asyncio.ensure_future(self._inlets.open(pid))
         self._release(time.monotonic() + _START_S)
 
     def _release(self, latest: float) -> None:
@@ -208,16 +211,17 @@ class _Held:
         if not waits(self._init) and time.monotonic() < latest:
             self._loop.call_later(_SETTLE_S, self._release, latest)
             return
-        if self._inlets is None:
+        if self._opening is None:
             self._go()
         else:
-            self._opening = asyncio.ensure_future(self._open(self._inlets))
+            self._opening.add_done_callback(self._opened)
 
-    async def _open(self, inlets: Inlets) -> None:
-        """Open the command's ports in its namespace, then let it go."""
-        try:
-            await inlets.open(self._init)
-        except Exception as error:  # whatever it is, the command must not be waited for
+    def _opened(self, opening: "asyncio.Task[None]") -> None:
+        """The command's ports are open, and it can go; or they can't be, and it must not be waited for."""
+        if opening.cancelled():
+            return
+        error = opening.exception()
+        if isinstance(error, Exception):
             self._failed(error)
         else:
             self._go()

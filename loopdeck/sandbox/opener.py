@@ -16,6 +16,7 @@ import sys
 _NS_GET_USERNS = 0xB701
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
 _BACKLOG = 128
+_FREE_BIND = 15
 
 
 def main(handle: int) -> None:
@@ -43,12 +44,21 @@ def _answer(libc: ctypes.CDLL, asker: socket.socket, ports: list[int], namespace
         if libc.setns(namespace, _NEWNET):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
-        made = [socket.create_server(("127.0.0.1", port), backlog=_BACKLOG) for port in ports]
+        made = [_listening(port) for port in ports]
         socket.send_fds(asker, [b"ok"], [one.fileno() for one in made])
     except BaseException as error:  # whatever it is, the one who asked must hear of it
         asker.send(f"{type(error).__name__}: {error}"[:200].encode())
     finally:
         os._exit(0)
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket that listens on the loopback interface, which may not be up yet."""
+    made = socket.socket()
+    made.setsockopt(socket.IPPROTO_IP, _FREE_BIND, 1)
+    made.bind(("127.0.0.1", port))
+    made.listen(_BACKLOG)
+    return made
 
 
 if __name__ == "__main__":
