@@ -40,7 +40,14 @@ def test_whatever_is_listed_only_what_can_be_offered_comes_out(listed, wanted):
     assert all(found.left_out)
 
 
-@given(st.dictionaries(st.text(max_size=6), JSON, max_size=4))
+PIECES = st.dictionaries(st.sampled_from(["type", "text", "resource", "uri", "mimeType"]), JSON | st.sampled_from(["text", "resource"]))
+
+
+@given(
+    st.fixed_dictionaries(
+        {}, optional={"content": st.lists(PIECES | JSON, max_size=3) | JSON, "structuredContent": JSON, "isError": JSON}
+    )
+)
 def test_whatever_is_answered_becomes_text(result):
     assert told.outcome(result).output
 
