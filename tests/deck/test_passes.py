@@ -94,7 +94,8 @@ ANSWERED = {
     "edited": (ev.ApprovalDecided("a1", True, "olga", arguments="{}"), "approved as edited"),
     "always": (ev.ApprovalDecided("a1", True, "olga", always="bash(git push)"), "approved, from now on bash(git push)"),
     "always, for a time": (
-        ev.ApprovalDecided("a1", True, "olga", always="bash(git push)", for_s=7200.0), "approved, from now on bash(git push) for 2h",
+        ev.ApprovalDecided("a1", True, "olga", always="bash(git push)", for_s=7200.0),
+        "approved, from now on bash(git push) for 2h",
     ),
     "never for a denial": (ev.ApprovalDecided("a1", False, "olga", always="bash(git push)"), "denied"),
 }
