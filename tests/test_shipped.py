@@ -68,7 +68,7 @@ def test_there_is_a_template_for_each_common_loop():
 
 @pytest.mark.req("S2-056")
 def test_every_shipped_skill_is_named_by_a_template_and_comes_with_its_loop(tmp_path):
-    named = {}
+    named: dict[str, str] = {}
     for template in shipped.templates():
         for skill in tomllib.loads(shipped.template(template)["loop.toml"]).get("skills", ()):
             named.setdefault(skill, template)

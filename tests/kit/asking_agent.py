@@ -39,4 +39,4 @@ with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, te
     said = [tool(loopdeck, "ask_operator", question=question) for question in sys.argv[1:]]
     tool(loopdeck, "state_write", content=state + "\n- asked\n")
     Path("answer.txt").write_text("\n".join(["fixed", budget, *said]))
-    loopdeck.stdin.close()
+    loopdeck.terminate()

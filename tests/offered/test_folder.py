@@ -106,11 +106,11 @@ def test_it_is_served_to_any_client(here):
         words = f"cd '{here}' && exec {sys.executable} -P -m loopdeck mcp --folder docs"
         async with Client(StdioServerParameters(command="/bin/sh", args=["-c", words])) as one:
             names = [tool.name for tool in (await one.list_tools()).tools]
-            return names, (await one.call_tool("search", {"query": "thirty days"})).content[0].text
+            return names, str((await one.call_tool("search", {"query": "thirty days"})).content[0])
 
     names, text = asyncio.run(work())
     assert names == ["search", "read"]
-    assert text.startswith("[docs/people/leave.md:1-3]")
+    assert "[docs/people/leave.md:1-3]" in text
 
 
 @pytest.mark.req("S2-002", "S2-011", "S2-106")
