@@ -11,6 +11,7 @@ import shlex
 from pathlib import Path
 
 from loopdeck.agents.outside import patches
+from loopdeck.agents.outside.codexcalls import unwrapped
 from loopdeck.agents.outside.foreign import inside
 from loopdeck.agents.outside.port import Shown
 from loopdeck.agents.outside.rpc import Json, count, part, parts, text
@@ -119,6 +120,7 @@ def _execute(id_: str, worktree: Path, call: Json, given: Json, native: str) -> 
     line = line or text(call, "title")
     if not line.strip():
         return ()
+    line = unwrapped(line)
     cwd = _first(given, _CWD)
     there = inside(worktree, cwd) if cwd else "."
     if there != ".":

@@ -69,6 +69,17 @@ _OPENCODE_LED = _OPENCODE | {
         }
     },
 }
+_CODEX: dict[str, object] = {
+    "check_for_update_on_startup": False,
+    "analytics": {"enabled": False},
+}
+_CODEX_LED = _CODEX | {
+    "model": "@model@",
+    "model_provider": "loopdeck",
+    "model_providers": {
+        "loopdeck": {"name": "loopdeck", "base_url": "@gateway@/v1", "env_key": "OPENAI_API_KEY", "wire_api": "responses"}
+    },
+}
 _PI_LED = {
     "providers": {
         "loopdeck": {"baseUrl": "@gateway@/v1", "api": "openai-completions", "apiKey": "@token@", "models": [{"id": "@model@"}]}
@@ -167,30 +178,23 @@ KNOWN: tuple[Quirks, ...] = (
         "codex-acp",
         ("codex-acp",),
         shows="risky",
+        # It begins in one where a model decides in a person's place.
+        mode="read-only",
         figures="prompt",
         resume=True,
-        env={"CODEX_CONFIG": json.dumps({"check_for_update_on_startup": False, "analytics": {"enabled": False}})},
+        env={"CODEX_CONFIG": json.dumps(_CODEX)},
         led=True,
         led_env={
             "OPENAI_API_KEY": "@token@",
             "MODEL_PROVIDER": "loopdeck",
-            "CODEX_HOME": "@home@/codex",
-            "CODEX_CONFIG": json.dumps(
-                {
-                    "model": "@model@",
-                    "model_provider": "loopdeck",
-                    "model_providers": {
-                        "loopdeck": {
-                            "name": "loopdeck", "base_url": "@gateway@/v1", "env_key": "OPENAI_API_KEY", "wire_api": "responses",
-                        }
-                    },
-                    "check_for_update_on_startup": False,
-                    "analytics": {"enabled": False},
-                }
-            ),
+            "CODEX_HOME": "@home@",
+            "CODEX_CONFIG": json.dumps(_CODEX_LED),
         },
         vendor="openai",
-        hides=('commands that its own sandbox holds; `agent = "codex"` shows them all',),
+        hides=(
+            'commands that its own sandbox holds; `agent = "codex"` shows them all',
+            "it starts programs that the worktree's .codex names, without asking",
+        ),
     ),
     Quirks(
         "claude",

@@ -121,14 +121,15 @@ class AcpTurn:
         task = self._task
         servers = task.servers if self._quirks.serves else ()
         given: Json = {"cwd": str(task.worktree), "mcpServers": [_server(one) for one in servers]}
+        if self._quirks.session:
+            given["_meta"] = dict(self._quirks.session)
         if task.resume:
             if able.get("loadSession") is not True:
                 raise Refused(0, "it can't go on with a conversation")
             opened = await soon(self._peer, "session/load", given | {"sessionId": task.resume}, self._start_s)
             session = task.resume
         else:
-            meta = {"_meta": dict(self._quirks.session)} if self._quirks.session else {}
-            opened = await soon(self._peer, "session/new", given | meta, self._start_s)
+            opened = await soon(self._peer, "session/new", given, self._start_s)
             session = text(opened, "sessionId")
         await self._set_up(session, opened)
         self._session = session
