@@ -57,6 +57,12 @@ def test_tools_of_servers_are_named_with_their_server_as_the_loop_file_has_it(tr
         ("Read", {"file_path": "../x"}),
         ("Read", {"file_path": "out/x"}),
         ("Read", {"file_path": ["a"]}),
+        ("Read", {"file_path": "~/x"}),
+        ("Read", {"file_path": "\ufeff /etc/passwd\u00a0"}),
+        ("Read", {"file_path": "a\0b"}),
+        ("Glob", {"pattern": " /etc/*"}),
+        ("Grep", {"pattern": "x", "path": "~"}),
+        ("Grep", {"pattern": "x", "path": "~nobody-of-that-name/x"}),
         ("Glob", {"pattern": "/etc/*"}),
         ("Glob", {"pattern": "a/../../*"}),
         ("Glob", {"pattern": "~/*"}),
@@ -72,7 +78,9 @@ def test_what_looks_outside_is_not_taken_for_what_stays(tree, name, given):
 
 
 @pytest.mark.parametrize("name", ["Write", "Edit", "NotebookEdit"])
-@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "out/x", "tests/test_a.py", "innocent.py", "a/../tests/new.py"])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../x", "out/x", "tests/test_a.py", "innocent.py", "a/../tests/new.py", "~/x", " /x", " tests/x ", "a\0"]
+)
 def test_what_writes_outside_or_where_it_is_protected_is_denied(tree, name, path):
     field = "notebook_path" if name == "NotebookEdit" else "file_path"
     call = Tongue(tree).shown("1", name, {field: path})
@@ -90,6 +98,11 @@ def test_what_a_person_edited_is_put_onto_its_own_arguments(tree):
     own = {"file_path": str(tree / "a"), "content": "x"}
     assert tongue.given_back("Write", own, '{"path": "b/c", "content": "y"}') == {"file_path": str(tree / "b/c"), "content": "y"}
     assert tongue.given_back("mcp__s__t", {"a": 1}, '{"a": 2}') == {"a": 2}
+
+
+def test_a_time_without_end_is_no_edit(tree):
+    with pytest.raises(Unfit):
+        Tongue(tree).given_back("Bash", {"command": "ls"}, '{"command": "ls", "timeout_s": Infinity}')
 
 
 @pytest.mark.parametrize("edited", ["no", "[]", '{"path": "a", "mode": "x"}'])
@@ -112,7 +125,8 @@ def test_whatever_it_shows_is_judged_and_comes_back_as_it_was(name, arguments):
     call = tongue.shown("1", name, arguments)
     gate.judge(gate.Policy(), call.tool, call.arguments)
     again = tongue.shown("1", name, tongue.given_back(name, arguments, call.arguments))
-    assert again == call
+    # A path that is none anywhere comes back below the worktree, and is none there either.
+    assert again == call or "\\u0000" in call.arguments
     if call.tool in ("read_file", "glob", "grep"):
         path = json.loads(call.arguments).get("path", ".")
         assert not path.startswith(("/", ".."))

@@ -6,8 +6,10 @@ another name (`read_outside`), which no default allows. What a person edited is 
 """
 
 import json
+import math
 import os
 import posixpath
+import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from loopdeck.agents.outside.port import Shown
 Json = dict[str, Any]
 _MCP = "mcp__"
 _OUTSIDE = "_outside"
+_BLANKS = (
+    string.whitespace + "\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+)
 _WRITING = ("write_file", "edit_file")
 
 
@@ -117,6 +122,8 @@ class Tongue:
 
     def _theirs(self, tool: Tool, field: str, value: object) -> object:
         if field == "timeout_s" and tool.milliseconds and isinstance(value, int | float):
+            if not math.isfinite(value):
+                raise Unfit("a time without end is none")
             return int(value * 1000)
         # Agents want their paths whole.
         return str(self._worktree / value) if field == tool.path and isinstance(value, str) else value
@@ -135,9 +142,16 @@ class Tongue:
 
 
 def inside(worktree: Path, path: str) -> str:
-    """The place that a path leads to, links followed: relative to the worktree, with `/`; as it is if it leads out of there."""
+    """The place that a path leads to, links followed: relative to the worktree, with `/`; as it is if it leads out of there.
+
+    Read as agents read one: without blanks around it, `~` as a home.
+    """
+    path = path.strip(_BLANKS)
     if "\0" in path:
-        return path
+        return f"/{path}"
+    if path.startswith("~"):
+        path = os.path.expanduser(path)  # noqa: PTH111 - that of Path raises where there is no such user
+        path = path if path.startswith("/") else f"/{path}"
     root = os.path.realpath(worktree)
     real = os.path.realpath(worktree / path)
     if real == root:
@@ -146,7 +160,8 @@ def inside(worktree: Path, path: str) -> str:
 
 
 def _leads_out(pattern: str) -> bool:
-    return pattern.startswith(("/", "~")) or posixpath.normpath(pattern or ".").startswith("..")
+    pattern = pattern.strip(_BLANKS)
+    return "\0" in pattern or pattern.startswith(("/", "~")) or posixpath.normpath(pattern or ".").startswith("..")
 
 
 def _as_named(server: str) -> str:
