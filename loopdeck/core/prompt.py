@@ -58,15 +58,19 @@ def system_parts(spec: LoopSpec, template: Part, system: str, skills: Mapping[st
         parts.append(Part("system", system.strip(), spec.maker.system, stable=True))
     if skills:
         listed = "\n".join(f"- {name}: {description}" for name, description in sorted(skills.items()))
-        parts.append(
-            Part("skills", f"# Skills\nRead one with `skill` before you do what it is about.\n{listed}", "skills", stable=True)
-        )
+        parts.append(Part("skills", f"# Skills\n{_reading(spec)} before you do what it is about.\n{listed}", "skills", stable=True))
     goal = f"# Goal\n{spec.goal}" + (f"\n\n{spec.prompt.strip()}" if spec.prompt.strip() else "")
     parts.append(Part("goal", goal, "loop.toml" if not spec.prompt else "PROMPT.md", stable=True))
     parts.append(
         Part("checks", "# What grades your work\n" + "\n".join(_check_line(one) for one in spec.checks), "loop.toml", stable=True)
     )
     return tuple(parts)
+
+
+def _reading(spec: LoopSpec) -> str:
+    """How a maker gets at a skill's text: by its tool, where it has that."""
+    has_tool = spec.maker.agent not in OUTSIDE and "skill" in spec.maker.tools
+    return "Read one with `skill`" if has_tool else "Read one, the file `.loop/skills/NAME/SKILL.md`,"
 
 
 def _check_line(check: CheckSpec) -> str:

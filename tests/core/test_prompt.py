@@ -65,6 +65,15 @@ def test_the_steady_part_says_role_goal_skills_and_what_grades():
     assert checks == "# What grades your work\n- tests (major): the command `./tests` must succeed\n- look (major): a person grades it"
 
 
+@pytest.mark.req("S2-056")
+def test_a_maker_without_the_tool_is_told_where_a_skill_lies():
+    by_tool = "# Skills\nRead one with `skill` before"
+    by_file = "# Skills\nRead one, the file `.loop/skills/NAME/SKILL.md`, before"
+    for facts, begin in (({}, by_tool), ({"agent": "claude"}, by_file), ({"tools": ("read_file",)}, by_file)):
+        parts = system_parts(spec(maker=structs.replace(loop().maker, **facts)), TEMPLATE, "", SKILLS)
+        assert next(part.text for part in parts if part.name == "skills").startswith(begin)
+
+
 def test_parts_that_are_empty_are_left_out_and_each_names_its_source():
     parts = system_parts(spec(maker=structs.replace(loop().maker, system="own.md")), TEMPLATE, "   ", {})
     assert [(part.name, part.source) for part in parts] == [("role", "maker.md"), ("goal", "loop.toml"), ("checks", "loop.toml")]

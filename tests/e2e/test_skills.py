@@ -44,6 +44,22 @@ def test_the_files_of_a_skill_are_at_hand_and_not_to_be_changed(front):
     assert [one.files for one in run.iterations] == [0, 0], "nothing of it is the run's work"
 
 
+@pytest.mark.req("S2-056")
+def test_an_agent_of_ones_own_is_told_of_the_same_skill_and_finds_it(front):
+    agent = (
+        "import pathlib, sys\nprompt = sys.stdin.read()\n"
+        "assert '- style: How we write, in two lines.' in prompt and 'Be brief' not in prompt, prompt\n"
+        "assert '.loop/skills/NAME/SKILL.md' in prompt, prompt\n"
+        "pathlib.Path('answer.txt').write_text(pathlib.Path('.loop/skills/style/SKILL.md').read_text())\n"
+    )
+    files = loop("said", [], maker={"agent": "command", "command": "python3 agent.py"}, skills=["style"],
+                 checks=[{"name": "read", "run": "grep -q 'count.sh' answer.txt"}], end={"max_iterations": 1})  # fmt: skip
+    files.pop(".loopdeck/loops/said/play.toml")
+    path = ".loopdeck/loops/said/loop.toml"
+    door: Seat = front(files | {path: files[path].replace('script = "play.toml"\n', ""), "agent.py": agent}, SKILL)
+    door.done("said")
+
+
 def test_a_skill_is_frozen_when_its_run_starts(front):
     turns = [turn("Waits.", ("bash", {"command": "true"})), turn("Reads.", ("skill", {"name": "style"})), turn("Done.")]
     door: Seat = front(loop("said", turns, skills=["style"], gates={"ask": ["bash"]}), SKILL)
