@@ -27,9 +27,13 @@ PLACES = {
 
 
 class Doors(Errands):
-    """An app whose screens are places. `looked_at` are the loops that somebody has asked why of."""
+    """An app whose screens are places. `looked_at` are the loops that somebody has asked why of.
+
+    `sought` is the number of a deck and the loop that the cursor is to go to once its run is there.
+    """
 
     looked_at: frozenset[str] = frozenset()
+    sought: tuple[int, str] | None = None
 
     def open(self, screen: Screen[Any]) -> None:
         """Go down into `screen`; escape comes back."""

@@ -395,3 +395,20 @@ def test_the_palette_shows_each_actions_key_the_operators_own_if_he_has_one(tmp_
             await until(pilot, lambda: "Kill  ·  f9" in [one.title for one in app.get_system_commands(app.screen)])
 
     asyncio.run(look())
+
+
+def test_the_cursor_goes_to_a_loop_that_was_just_made_and_stays_where_a_hand_puts_it_then(tmp_path):
+    async def look():
+        async with in_room(a_deck(tmp_path), loop_row("one"), loop_row("two")) as (app, pilot, still):
+            app.sought = (0, "new")
+            still.show(loop_row("one"), loop_row("two"), loop_row("new", "idle"))
+            await until(pilot, lambda: " new " in screen_text(app))
+            assert table(app).cursor.startswith("0/one")
+            still.show(loop_row("new", "queued"), loop_row("one"), loop_row("two"))
+            await until(pilot, lambda: table(app).cursor.startswith("0/new"))
+            await pilot.press("down")
+            still.show(loop_row("new"), loop_row("one"), loop_row("two"))
+            await until(pilot, lambda: "▶3" in screen_text(app))
+            assert table(app).cursor.startswith("0/one")
+
+    asyncio.run(look())

@@ -72,6 +72,10 @@ class DeckScreen(Hand, RoomScreen):
         if now - self._began < _SETTLE_S and not self._moved and len(rows) > before > 0:
             # Rows come in one by one at first; whoever has not moved looks at the first of them.
             self.table.move_to(self._rows.row(0).key)
+        # A loop that was just made has the cursor as soon as it runs.
+        if keys := [row.key for row in rows.values() if row.run and (row.deck, row.loop) == self.room.sought]:
+            self.room.sought = None
+            self.table.move_to(keys[-1])
         told = f"/{self._wanted}: {len(rows)} of {some(len(snapshot.rows), 'loop')}; esc shows all"
         self.query_one("#filtered", Banner).say(told if self._wanted else "")
         troubles = [words for deck in snapshot.decks for words in deck.trouble]
@@ -81,6 +85,7 @@ class DeckScreen(Hand, RoomScreen):
         about = (
             self.subject(),
             len(rows),
+            self.size,
             self.query_one(Peek).size,
             bool(snapshot.number),
             *(one.display for one in self.query(Banner)),

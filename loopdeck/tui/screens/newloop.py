@@ -216,9 +216,11 @@ class NewLoopScreen(RoomScreen):
         """Start a run of what was written, and go back to see it."""
         if self._made is None:
             return
-        room, deck, name = self.room, self.room.decks[self.deck], self.draft.name.strip()
+        number = self.deck
+        room, deck, name = self.room, self.room.decks[number], self.draft.name.strip()
 
         def started(run: str) -> None:
+            room.sought = (number, name)
             room.tell(f"{name}: {run} started")
             room.reader.poke()
 

@@ -3,6 +3,9 @@
 Invariant: what it shows is looked up beside the room, one loop at a time, and never that of another than the one that was asked for.
 """
 
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from loopdeck.core.columns import Cell
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 _Shown = tuple[object, tuple[tuple[Cell, ...], ...]]
 _BORDER = 1
+_AGAIN_S = 0.5
+"""Seconds between two looks at one loop, however fast it works."""
 LEAST, MOST = 7, 60
 """Lines: with fewer it is not opened by itself, more it doesn't take."""
 
@@ -33,6 +38,10 @@ class Peek(Block):
         # Whether a hand wants it; None: wherever there is room.
         self.wanted: bool | None = None
         self._of: object = None
+        self._key = ""
+        self._waits = False
+        self._latest: Callable[[], None] = lambda: None
+        self._asked = 0.0
         self._beside: Beside[_Shown] | None = None
 
     def fit(self, row: LoopRow | None, room: "Room", lines: int, rows: int) -> None:
@@ -52,7 +61,14 @@ class Peek(Block):
         of = (row.key, row, self.size.width, lines)
         if of == self._of:
             return
-        self._of = of
+        left = self._asked + _AGAIN_S - time.monotonic()
+        if self._key == row.key and left > 0:
+            self._latest = partial(self._show, row, room, lines)
+            if not self._waits:
+                self._waits = True
+                self.set_timer(left, self._again)
+            return
+        self._of, self._key, self._asked = of, row.key, time.monotonic()
         if self._beside is None:
             self._beside = Beside(room, self._done)
         paths, now, width = room.paths_of(row) if row.run else None, room.now(), max(20, self.size.width)
@@ -64,6 +80,12 @@ class Peek(Block):
             return of, peeked(row, paths, now, width, lines)
 
         self._beside.want(look)
+
+    def _again(self) -> None:
+        """What came too soon after the look before."""
+        self._waits = False
+        if self.display:
+            self._latest()
 
     def _done(self, found: _Shown) -> None:
         of, lines = found
