@@ -7,6 +7,7 @@ no say in it and is told.
 
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from loopdeck.git import admin, collecting, diff, settings, status
 from loopdeck.git import protect as protection
 from loopdeck.git.admin import Worktree
 from loopdeck.git.refs import keep_ref, note_tree, trees_of
-from loopdeck.git.wrapper import Git
+from loopdeck.git.wrapper import Git, making_aside
 
 _BLOCK: Final = 1 << 20
 _TRIES: Final = 8
@@ -56,24 +57,49 @@ def commit_all(
     back to what they are at `base`. `tip` is the last commit that the runner knows of; what the maker has committed itself beyond it
     becomes part of the new commit. Without it, the branch as it is counts.
 
-    If somebody's garbage collection has thrown away what was being committed, it is committed again.
+    If somebody's garbage collection has thrown away what was being committed, it is made once more where nobody collects.
     Raises WorkspaceError if the worktree is gone or was tampered with, or git refuses.
     """
     repo = worktree.repo
-    for tries in range(_TRIES):
-        before = collecting.sign(repo)
-        try:
-            made = _commit_all(worktree, message, exclude, protect, (base, tip))
-        except WorkspaceError:
-            if tries == _TRIES - 1 or not tip or not collecting.is_suspect(before, collecting.sign(repo)):
-                raise
-        else:
-            if not collecting.is_suspect(before, collecting.sign(repo)):
+    try:
+        made = _commit_all(worktree, message, exclude, protect, (base, tip))
+    except WorkspaceError as error:
+        # Git has many words for what has just been thrown away; whatever else it was will be said again.
+        if not tip or type(error) is not WorkspaceError:
+            raise
+    else:
+        collecting.await_end(repo)
+        if made.empty or not tip or collecting.is_whole(repo, made.commit, tip):
+            return made
+    return _made_aside(worktree, message, exclude, protect, (base, tip))
+
+
+def _made_aside(worktree: Worktree, message: str, exclude: Sequence[str], protect: Sequence[str], since: tuple[str, str]) -> Committed:
+    """Once more, after somebody has thrown away what was made: where nobody collects. `since` are the base and the last commit."""
+    aside = worktree.git_dir / "made-aside"
+    tip = since[1]
+    try:
+        aside.mkdir(exist_ok=True)
+        for tries in range(_TRIES):
+            _start_over(worktree, tip)
+            try:
+                with making_aside(aside):
+                    made = _commit_all(worktree, message, exclude, protect, since)
+            except WorkspaceError:
+                # What was there already is not made again, and may have gone since; next time it will be made here.
+                if tries == _TRIES - 1:
+                    raise
+                continue
+            # Those that began before the branch led to it; who begins after that keeps it.
+            collecting.await_end(worktree.repo)
+            collecting.bring_in(worktree.repo, aside)
+            if made.empty or collecting.is_whole(worktree.repo, made.commit, tip):
                 return made
-            collecting.await_end(repo)
-            if made.empty or not tip or collecting.is_whole(repo, made.commit, tip):
-                return made
-        _start_over(worktree, tip)
+    except OSError as error:
+        raise WorkspaceError(f"there is no room beside the worktree: {error.strerror}", where=str(aside)) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    _start_over(worktree, tip)
     raise WorkspaceError(
         "the work could not be committed: what was made was thrown away again and again",
         where=str(worktree.path),
@@ -119,6 +145,8 @@ def _commit_all(worktree: Worktree, message: str, exclude: Sequence[str], protec
     _as_at(git, tip, [entry.path for entry in seen.entries if entry.path in excluded and not entry.untracked])
     made = _make_commit(worktree, (base, tip), message, problems)
     if made.commit != tip:
+        if (aside := worktree.git_dir / "made-aside").is_dir():
+            collecting.bring_in(worktree.repo, aside)
         git.run("update-ref", "-m", "loopdeck: commit", f"refs/heads/{worktree.branch}", made.commit, tip)
     return structs.replace(made, protected_changed=forbidden, problems=tuple(problems))
 

@@ -12,7 +12,8 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +73,19 @@ _KINDS: Final = {
     "Cannot allocate memory": Exhausted,
     ".lock': File exists": WorktreeLost,
 }
+
+
+_ASIDE: ContextVar[Path | None] = ContextVar("aside", default=None)
+
+
+@contextlib.contextmanager
+def making_aside(folder: Path) -> Iterator[None]:
+    """Within the block, in this thread, what git makes is laid into `folder` and not among the objects that all share."""
+    token = _ASIDE.set(folder)
+    try:
+        yield
+    finally:
+        _ASIDE.reset(token)
 
 
 class Output(Struct, frozen=True):
@@ -180,7 +194,10 @@ class Git:
     def environment(self) -> dict[str, str]:
         """The environment git gets: ours, without its own variables but the ones that hold it down."""
         drivers = () if self.trusted else settings.of(self.common_dir).drivers_off()
-        return hermetic() | {"GIT_COMMON_DIR": str(self.common_dir)} | settings.as_environment(drivers)
+        said = hermetic() | {"GIT_COMMON_DIR": str(self.common_dir)} | settings.as_environment(drivers)
+        if (aside := _ASIDE.get()) is not None:
+            said |= {"GIT_OBJECT_DIRECTORY": str(aside), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.common_dir / "objects")}
+        return said
 
     def failure(self, args: Sequence[str], output: Output) -> WorkspaceError:
         """The error for a git that failed."""
