@@ -102,7 +102,7 @@ def cell(text: object, style: str = "plain", limit: int = 200) -> Cell:
     return _kept(said, style, limit) if len(said) <= _SHORT else Cell(clean_line(said, limit), style)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _kept(text: str, style: str, limit: int) -> Cell:
     return Cell(clean_line(text, limit), style)
 

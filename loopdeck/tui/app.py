@@ -3,13 +3,15 @@ words to the decks. It owns no run: closing or killing it changes nothing but wh
 """
 
 import gc
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import events
+from textual import constants, events
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import AwaitMount
@@ -48,7 +50,7 @@ class Room(Doors):
             super().__init__()
 
     def __init__(self, decks: tuple[Deck, ...], watcher: Make, *, by: str, lead: Lead | None = None) -> None:
-        super().__init__()
+        super().__init__(driver_class=_waiting_driver())
         self.decks = decks
         self.by = by
         self.lead = lead
@@ -56,7 +58,12 @@ class Room(Doors):
         self.snapshot = NOTHING
         self.last_frame = LastFrame(self)
         self.ringer = Ringer(self)
-        self.reader = watcher(self._post)
+
+        def post(snapshot: Snapshot) -> None:
+            """Called by the reader in its own thread; the one thing it does to the app."""
+            self.post_message(self.Taken(snapshot))
+
+        self.reader = watcher(post)
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
@@ -90,10 +97,6 @@ class Room(Doors):
         for deck in self.decks:
             if deck.home.loops():
                 self.do(partial(ensure, deck))
-
-    def _post(self, snapshot: Snapshot) -> None:
-        """Called by the reader in its own thread; the one thing it does to the app."""
-        self.post_message(self.Taken(snapshot))
 
     def on_unmount(self) -> None:
         """Nothing of ours looks at files any more."""
@@ -136,3 +139,12 @@ class Room(Doors):
     def paths_of(self, row: LoopRow) -> RunPaths:
         """Where the files of a row's run are."""
         return self.deck_of(row).home.run_dir(row.loop, row.run)
+
+
+def _waiting_driver() -> type[Driver] | None:
+    """A driver that waits for keys and doesn't look for them, where that is known to work; None for Textual's own choice."""
+    if constants.DRIVER is not None or not sys.platform.startswith("linux"):
+        return None
+    from loopdeck.tui.driver import WaitingDriver
+
+    return WaitingDriver

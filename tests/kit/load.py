@@ -1,7 +1,8 @@
 """A deck under load: many loops, some of which write many events a second, as runners do; a process of its own.
 
-    python -m tests.kit.load REPO HOME_BASE LOOPS BUSY EVENTS_A_SECOND
+    python -m tests.kit.load REPO HOME_BASE LOOPS BUSY EVENTS_A_SECOND [ITERATIONS]
 
+A busy run that has had so many iterations ends, and its loop begins another, as runs do that may not go on for ever.
 It says `ready` on its standard output once every run is there, and goes on until its standard input is closed. Lines on the standard
 input are orders: `ask LOOP` lets that loop's run want an approval, `begin LOOP N` lets it begin its iteration N, and each is answered
 by the moment at which that was written.
@@ -46,9 +47,11 @@ class Load:
 
 
 @contextmanager
-def load(deck: Deck, base: Path, env: Mapping[str, str], *, loops: int, busy: int = 0, rate: float = 20.0) -> Iterator[Load]:
-    """`loops` live runs, `busy` of which write `rate` events a second each; over with the block."""
-    words = [sys.executable, "-m", "tests.kit.load", str(deck.root), str(base), str(loops), str(busy), str(rate)]
+def load(
+    deck: Deck, base: Path, env: Mapping[str, str], *, loops: int, busy: int = 0, rate: float = 20.0, most: int = 1_000_000
+) -> Iterator[Load]:
+    """`loops` live runs, `busy` of which write `rate` events a second each, at `most` so many iterations; over with the block."""
+    words = [sys.executable, "-m", "tests.kit.load", str(deck.root), str(base), str(loops), str(busy), str(rate), str(most)]
     with Popen(words, stdin=PIPE, stdout=PIPE, text=True, env={**os.environ, **env}) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -68,6 +71,7 @@ def name(number: int) -> str:
 def main(words: list[str]) -> None:
     """Write until nobody listens any more."""
     root, base, loops, busy, rate = Path(words[0]), words[1], int(words[2]), int(words[3]), float(words[4])
+    most = int(words[5]) if len(words) > 5 else 1_000_000
     deck = Deck.open(root, {"LOOPDECK_HOME": base, "HOME": base})
     deck.home.make()
     # Where all is quiet, nothing has happened or was spent lately either.
@@ -94,7 +98,12 @@ def main(words: list[str]) -> None:
                     run.lease.beat()
         due = int((now - began) * rate * len(writing)) if writing else 0
         while done < due:
-            writing[done % len(writing)].go_on()
+            at = done % len(writing)
+            if writing[at].iteration > most:
+                loop = name(loops - busy + at)
+                writing[at].end("max_iterations", checkpoint=False)
+                writing[at] = runs[loop] = WrittenRun(deck, loop, ago_s=ago).begun()
+            writing[at].go_on()
             done += 1
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -85,4 +86,27 @@ def test_a_run_whose_folder_was_deleted_is_a_row_that_can_be_opened_and_asked_ab
             terminal.settle(0.3)
             assert terminal.code is None, terminal.text
         terminal.until(lambda text: "lost" in text)
+        leave(terminal)
+
+
+def test_nothing_wakes_for_the_keyboard_and_a_key_is_taken_at_once(deck, tmp_path):
+    WrittenRun(deck, "quiet", ago_s=1200.0).begun()
+    with room(deck, tmp_path) as terminal:
+        terminal.until(lambda text: "quiet" in text)
+        # What could wait until the room was up takes a moment.
+        end = time.monotonic() + 3.5
+        while time.monotonic() < end:
+            terminal.read(0.1)
+        before = terminal.switches()
+        time.sleep(3.0)
+        assert terminal.switches() - before < 25
+        for keys in ("?", "\x1b", "?", "\x1b"):
+            terminal.feed(keys)
+            terminal.until(lambda text, opened=keys == "?": ("keys of" in text) is opened)
+        terminal.feed("/")
+        terminal.until(lambda text: "only loops" in text)
+        terminal.feed(b"\xff\xfequ")
+        terminal.until(lambda text: "1 of 1 loop" in text or "0 of 1 loop" in text)
+        terminal.feed("\x1b")
+        terminal.until(lambda text: "esc shows all" not in text)
         leave(terminal)
