@@ -100,6 +100,18 @@ def test_by_its_own_login_it_has_the_operators(tmp_path):
     assert "model_provider" not in " ".join(argv(given))
 
 
+def test_without_a_key_and_a_login_it_is_not_even_started(tmp_path):
+    env = fake(tmp_path, "codex", "fake_codex.py", FAKE="good")
+    given = task(tmp_path, env, confined=True)
+    stage = Stage(given.worktree)
+    ended = asyncio.run(CodexAgent().turn(given, stage))
+    assert (ended.how, ended.failure, stage.pids) == ("failed", "auth", [])
+    (tmp_path / ".codex").mkdir()
+    (tmp_path / ".codex/auth.json").write_text("{}")
+    assert asyncio.run(CodexAgent().turn(given, stage)).how == "ended"
+    assert any("from within the sandbox" in note for note in stage.notes)
+
+
 def test_the_worktrees_own_settings_are_not_trusted(tmp_path):
     assert f'projects={{"{tmp_path / "tree"}"={{trust_level="untrusted"}}}}' in argv(task(tmp_path, {}))
 

@@ -21,6 +21,12 @@ from loopdeck.agents.outside.rpc import Peer
 
 _TOKEN = "OPENAI_API_KEY"
 _PROVIDER = "loopdeck"
+_KEYS = ("OPENAI_API_KEY", "CODEX_API_KEY")
+_NO_LOGIN = "no key for OpenAI was found, and codex is not logged in: set OPENAI_API_KEY, or run `codex login` once"
+_FROM_WITHIN = (
+    "codex goes by its own login from within the sandbox: that works only if `[sandbox]` lets it have the network, and its folder "
+    "(~/.codex) in `write`"
+)
 _SETTINGS = ("check_for_update_on_startup=false", "analytics.enabled=false", 'web_search="disabled"')
 _UNWANTED = (
     "apps", "browser_use", "browser_use_external", "computer_use", "enable_request_compression", "goals", "hooks", "image_generation",
@@ -44,6 +50,10 @@ class CodexAgent:
 
     async def turn(self, task: Task, host: Host) -> Ended:
         """Run one turn; see the port."""
+        if not task.gateway and not _has_login(task.env):
+            return Ended("failed", failure="auth", message=_NO_LOGIN)
+        if not task.gateway and task.confined:
+            host.note(_FROM_WITHIN)
         await asyncio.to_thread(_make, task)
         async with host.open(argv(task), environment(task)) as talk:
             turn = CodexTurn(task, host, self._start_s)
@@ -79,6 +89,11 @@ def _settings(task: Task) -> Iterator[str]:
         yield f'model_provider="{_PROVIDER}"'
         address = json.dumps(f"{task.gateway}/v1")
         yield f'model_providers.{_PROVIDER}={{name="{_PROVIDER}",base_url={address},env_key="{_TOKEN}",wire_api="responses"}}'
+
+
+def _has_login(env: Mapping[str, str]) -> bool:
+    own = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "/")) / ".codex")
+    return any(env.get(name) for name in _KEYS) or (own / "auth.json").exists()
 
 
 def _home(task: Task) -> Path:
