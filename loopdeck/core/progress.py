@@ -65,7 +65,7 @@ def plateau(rounds: Rounds, base_digest: str) -> tuple[int, str]:
         better = (one.score or 0.0) > best or mended > most_mended
         streak = 0 if fresh or better else streak + 1
         best, most_mended = max(best, one.score or 0.0), max(mended, most_mended)
-    evidence = f"best score {_number(best)} not beaten, nothing new found and nothing more mended for {streak} iterations"
+    evidence = f"best score {_number(best)} not beaten, nothing new found and nothing more mended for {some(streak, 'iteration')}"
     return (streak, evidence) if streak else (0, "")
 
 
@@ -88,7 +88,7 @@ def no_change(rounds: Rounds, base_digest: str) -> tuple[int, str]:
     for one in rounds:
         streak = streak + 1 if one.digest == previous else 0
         previous = one.digest
-    return (streak, f"nothing changed in {streak} iterations in a row") if streak else (0, "")
+    return (streak, f"nothing changed in {some(streak, 'iteration')} in a row") if streak else (0, "")
 
 
 def flaky(rounds: Rounds) -> str:

@@ -190,7 +190,7 @@ def number(value: float | None, of: Figure) -> str:
 
 def _same(found: Differences) -> str:
     """That nobody changed the state, though the checks may have."""
-    return " what maker and operator wrote: the same; only the checks' block differs" if found.block else " (the same)"
+    return " (the same; only the checks' block differs)" if found.block else " (the same)"
 
 
 def lines_of(found: Differences) -> tuple[str, ...]:

@@ -60,8 +60,10 @@ class Look:
             return (where, cell("✗ damaged", "bad"), cell(f"  {said}", "dim", WIDE)), ()
         # As few cells as there are styles: each costs as much to paint as a whole line of one.
         number = line.number + 1 if line.number >= 0 else "·"
+        # A version of the state knows its second only.
+        clock = line.at[11:23].rstrip("Z").ljust(12) if self._roomy else line.at[11:19]
         counted = f"{number:>{self._digits}} " if self._digits else ""
-        place = f"{counted}{line.at[11 : 23 if self._roomy else 19]} {told.iteration or '':>3} "
+        place = f"{counted}{clock} {told.iteration or '':>3} "
         before = (cell(_HIT, "ask"), cell(place, "dim")) if hit else (cell(f" {place}", "dim"),)
         name, style = _WORDS.get(told.kind, (told.kind[:14], "dim"))
         indent = "  " * told.depth if self._tree else ""

@@ -42,7 +42,7 @@ SCENES = (
     Scene("kill", ("K",), "stays on its branch", golden=False, sizes=((80, 24),)),
     Scene("set", ("down", "down", "down", "down", "plus", "down"), "max_cost_usd", golden=False, sizes=((80, 24),)),
     Scene("approvals", ("a",), "git push", golden=False),
-    Scene("ended", ready="release-notes"),
+    Scene("ended", ready="· assisted"),
     Scene("loop", ("enter",), "iteration"),
     Scene("why", ("w",), "Limits"),
     Scene("trace", ("t",), "prompt"),

@@ -38,7 +38,7 @@ class Peek(Block):
         # Whether a hand wants it; None: wherever there is room.
         self.wanted: bool | None = None
         self._of: object = None
-        self._key = ""
+        self._frame: object = None
         self._waits = False
         self._latest: Callable[[], None] = lambda: None
         self._asked = 0.0
@@ -58,20 +58,22 @@ class Peek(Block):
 
     def _show(self, row: LoopRow, room: "Room", lines: int) -> None:
         """Looked up once for each change."""
-        of = (row.key, row, self.size.width, lines)
+        width = room.size.width
+        frame = (row.key, width, lines)
+        of = (row, frame)
         if of == self._of:
             return
         left = self._asked + _AGAIN_S - time.monotonic()
-        if self._key == row.key and left > 0:
+        if self._frame == frame and left > 0:
             self._latest = partial(self._show, row, room, lines)
             if not self._waits:
                 self._waits = True
                 self.set_timer(left, self._again)
             return
-        self._of, self._key, self._asked = of, row.key, time.monotonic()
+        self._of, self._frame, self._asked = of, frame, time.monotonic()
         if self._beside is None:
             self._beside = Beside(room, self._done)
-        paths, now, width = room.paths_of(row) if row.run else None, room.now(), max(20, self.size.width)
+        paths, now = room.paths_of(row) if row.run else None, room.now()
 
         def look() -> _Shown:
             # What it takes to understand a trace is loaded when there is one to be shown, and not before.
