@@ -20,7 +20,6 @@ class AgentTurnStarted(Happening, frozen=True):
 
     turn: int
     agent: str
-    version: str = ""
     resume: str = ""
     metered: bool = True
 
