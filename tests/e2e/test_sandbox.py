@@ -28,6 +28,7 @@ def working(*commands, check="true", **more):
 
 
 @walled
+@pytest.mark.req("S2-098")
 def test_a_command_that_can_not_leave_needs_no_approval_and_can_not_leave(front):
     door: Seat = front(working("touch kept.txt; touch $HOME/../kept-too.txt; cat /proc/1/environ", check="test -f kept.txt"))
     run = door.done("work")
@@ -292,6 +293,7 @@ def test_without_bubblewrap_a_fence_holds_and_what_it_lacks_is_said_where_it_ask
     assert "Landlock" in door.ok("doctor").out
 
 
+@pytest.mark.req("S2-018")
 def test_an_unattended_loop_with_a_warning_open_is_refused(front):
     door: Seat = front(working("touch kept.txt", level="unattended", check="true"))
     said = door.says("start", "work")
