@@ -101,8 +101,16 @@ def test_the_trace_is_everything_in_order(played):
     assert (wrong.code, wrong.out, "`check_ran`" in wrong.err) == (2, "", True)
     assert "tool_called" in played.run("trace", "fixer", "--kind", "x").err
     people = played.ok("trace", "fixer").out
-    assert len(people.splitlines()) == len(said)
+    assert len(people.splitlines()) == len(said) + 2
     assert "write_file" in people
+
+
+@pytest.mark.req("S1-13")
+def test_between_the_lines_of_a_trace_stands_what_people_did(played):
+    lines = [line.split() for line in played.ok("trace", "fixer").out.splitlines()]
+    assert [lines[0][2], lines[-1][2], lines[-1][3]] == ["start", "end", "done:"]
+    assert [line[0] for line in lines] == sorted(line[0] for line in lines)
+    assert played.ok("trace", "fixer", "--kind", "end").out.count("\n") == 1
 
 
 def test_following_ends_with_the_run(front):
