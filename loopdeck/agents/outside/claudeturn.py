@@ -181,6 +181,8 @@ class ClaudeTurn:
         match text(message, "subtype"):
             case "init":
                 self._host.session(text(message, "session_id"))
+                if version := text(message, "claude_code_version"):
+                    self._host.note(f"Claude Code {version}, model {text(message, 'model')}")
             case "api_retry":
                 status = count(message, "error_status") or text(message, "error")
                 self._host.note(f"claude tries again ({count(message, 'attempt')} of {count(message, 'max_retries')}): {status}")
