@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.loops import fixer, loop, turn, waiting, write
 from tests.kit.repos import git
 from tests.kit.walled import walled
@@ -18,6 +20,7 @@ def found(said):
     }
 
 
+@pytest.mark.pain(3, 21)
 def test_only_what_can_be_had_again_goes(front, inside):
     idle = [turn("d")]
     door = front({
@@ -110,6 +113,7 @@ def test_an_empty_deck_has_nothing_to_tidy(front, inside):
     assert inside(door, "clean", "--yes", "--json").json == {"items": [], "bytes": 0, "done": True, "runs": []}
 
 
+@pytest.mark.pain(21)
 def test_what_each_run_takes_is_told_the_largest_first(front, inside):
     door = front({**loop("small", [turn("d")]), **loop("large", [turn("w", write("big.txt", "x" * 900_000)), turn("d")])})
     door.ok("start", "small", "large", "--wait")

@@ -106,6 +106,7 @@ def test_never_a_second_snapshot_before_the_first_was_taken(deck):
         assert newest.iteration == 2
 
 
+@pytest.mark.pain(1)
 def test_a_runner_that_dies_is_lost_though_no_journal_changes(deck, hints):
     run = WrittenRun(deck, "fix").begun()
     with Following(deck, hints=hints) as following:
@@ -115,6 +116,7 @@ def test_a_runner_that_dies_is_lost_though_no_journal_changes(deck, hints):
     assert (row.reason, row.attention) == ("lost", "broken")
 
 
+@pytest.mark.pain(1)
 def test_a_runner_that_is_silent_hangs_though_no_journal_changes(deck):
     run = WrittenRun(deck, "fix").begun()
     with Following(deck) as following:

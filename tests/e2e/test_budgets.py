@@ -119,6 +119,7 @@ def _every_line_within(seat: Seat, one: Case) -> None:
 
 
 @pytest.mark.req("S2-089")
+@pytest.mark.pain(4)
 def test_eight_runs_against_a_provider_that_charges_as_it_likes_stay_within_their_budgets(tmp_path):
     chosen = cases(8, seed=3)
     with playing(tmp_path, chosen) as (seat, server):
@@ -182,6 +183,7 @@ def test_a_budget_that_is_raised_lets_the_run_go_on_and_one_that_is_lowered_ends
 
 
 @pytest.mark.req("S2-089")
+@pytest.mark.pain(4)
 def test_a_call_that_a_killed_runner_had_reserved_is_charged_in_full(tmp_path):
     one = Case("slain", "messages", 1.0, 100_000)
     with playing(tmp_path, [one], "tests.e2e.erratic_model:silent") as (seat, server):

@@ -153,6 +153,7 @@ def replaced_by_nobody(base: Path, jumps: list[float]) -> None:
             told_well(seat, name)
 
 
+@pytest.mark.pain(1)
 def test_a_supervisor_replaces_nobody_when_the_clock_is_set(tmp_path):
     replaced_by_nobody(tmp_path, [YEAR, -YEAR])
 

@@ -130,6 +130,7 @@ def left_nothing(slain: Slain) -> None:
 
 @pytest.mark.req("S0-17")
 @pytest.mark.timeout(200)
+@pytest.mark.pain(5)
 def test_who_is_killed_at_any_moment_comes_to_the_same(tmp_path):
     with killed(tmp_path, MOMENTS, 15) as slain:
         assert len(slain.lost) >= MOMENTS - 3, "most were killed in time"

@@ -34,6 +34,7 @@ def escaping(command: str) -> dict[str, str]:
 
 @pytest.mark.usefixtures("without_walls")
 @pytest.mark.parametrize("where", ["README.md", "new.txt", "src/deep/new.txt", ".git/hooks/post-commit", ".git/config"])
+@pytest.mark.pain(20)
 def test_a_maker_that_writes_to_the_operators_checkout_is_told_and_not_done(front, where):
     door: Seat = front({})
     path = door.repo / where

@@ -46,6 +46,7 @@ STUBBORN = {
 @pytest.mark.req("S2-091", "S1-03")
 @pytest.mark.parametrize("now", [[], ["--now"]])
 @pytest.mark.parametrize("command", STUBBORN.values(), ids=STUBBORN)
+@pytest.mark.pain(2)
 def test_a_kill_ends_all_of_it_within_two_seconds(front, command, now):
     sleep = nap()
     door: Seat = front(loop("slow", [turn("b", ("bash", {"command": command.replace("NAP", sleep)}))], gates=OPEN))
@@ -93,6 +94,7 @@ def test_what_a_maker_left_running_does_not_outlive_its_call(front):
 
 
 @pytest.mark.req("X-07")
+@pytest.mark.pain(17)
 def test_a_nudge_is_told_once_in_the_next_iteration(front):
     door = asked(front, iterations(3))
     door.ok("nudge", "long", "look at the\nthird file")
@@ -103,6 +105,7 @@ def test_a_nudge_is_told_once_in_the_next_iteration(front):
     assert "- Human inputs: 2" in door.paths("long").report.read_text(encoding="utf-8")
 
 
+@pytest.mark.pain(17)
 def test_pausing_stops_at_the_next_step_and_costs_no_time(front):
     door = asked(front, iterations(3, max_wall="20s"))
     door.ok("pause", "long")
@@ -141,6 +144,7 @@ def test_a_hold_is_kept_across_a_pause(front):
     assert door.until_ended("long")["iteration"] == 2
 
 
+@pytest.mark.pain(17)
 def test_limits_are_set_on_a_live_run(front):
     door = asked(front, iterations(4))
     door.ok("set", "long", "max_iterations", "2")

@@ -97,6 +97,7 @@ def stays_small(seat: Seat, iterations: int) -> list[str]:
 
 
 @pytest.mark.req("S2-084")
+@pytest.mark.pain(12)
 def test_thirty_iterations_leave_a_run_as_small_as_one(tmp_path):
     with seated(tmp_path, {"README.md": "# Never\n", **never_done(30)}) as seat:
         stays_small(seat, 30)

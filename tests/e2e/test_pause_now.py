@@ -39,6 +39,7 @@ def size(tree: Path) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("walls", DOORS, indirect=True)
+@pytest.mark.pain(17)
 def test_what_runs_stands_still_and_goes_on_where_it_was(walls, front):
     door, tree = ticking(front)
     door.ok("pause", "tick", "--now")

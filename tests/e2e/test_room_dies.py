@@ -165,10 +165,12 @@ def shows_its_trace(seat: Seat, terminal: Terminal, name: str) -> None:
     terminal.until(lambda text: name in shown(text))
 
 
+@pytest.mark.pain(1)
 def test_loops_live_on_while_their_room_is_killed(tmp_path):
     killed_room(tmp_path, 3, 2)
 
 
+@pytest.mark.pain(2)
 def test_loops_live_on_when_their_terminal_is_closed(tmp_path):
     closed_terminal(tmp_path, 3)
 

@@ -175,6 +175,7 @@ def killed_under_load(base: Path, loops: int, deaths: int, seed: int) -> list[Mo
         return mortals
 
 
+@pytest.mark.pain(5)
 def test_runners_killed_at_any_moment_under_load(tmp_path):
     killed_under_load(tmp_path, 3, 6, 20261121)
 
@@ -213,6 +214,7 @@ def killed_at_writes(base: Path, every: int) -> tuple[int, int]:
 
 
 @pytest.mark.skipif(not STRACE, reason="strace is not installed")
+@pytest.mark.pain(5)
 def test_a_run_killed_at_some_of_its_writes_comes_to_its_end(tmp_path):
     killed_at_writes(tmp_path, 29)
 
@@ -222,9 +224,7 @@ def test_a_run_killed_at_some_of_its_writes_comes_to_its_end(tmp_path):
 @pytest.mark.skipif(not STRACE, reason="strace is not installed")
 def test_a_run_killed_at_every_write_comes_to_its_end(tmp_path):
     done, total = killed_at_writes(tmp_path, 1)
-    say(
     say(f"a run killed at each of its {total} writes of journal and trace: {done} went on to their end, 0 effects twice")
-    )
 
 
 def cut_at_bytes(base: Path, every: int) -> int:

@@ -36,6 +36,7 @@ def ends(door: Seat, sleep: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved"])
+@pytest.mark.pain(2)
 def test_a_runner_whose_folder_is_gone_ends_with_all_that_it_has_started(front, tmp_path, how):
     door, sleep = at_work(front)
     paths, run = door.paths("slow"), door.folded("slow")

@@ -73,6 +73,7 @@ def test_no_commit_is_lost_beside_a_merciless_prune(repo, root, base, tmp_path):
 
 
 @pytest.mark.parametrize("command", [GC, PRUNE], ids=lambda words: words[0])
+@pytest.mark.pain(19)
 def test_a_few_commits_beside_it(repo, root, base, tmp_path, command):
     refused, collected = race(repo, root, base, tmp_path, 2, 3, command)
     assert (refused, collected > 0) == (0, True)

@@ -185,6 +185,7 @@ def test_a_worktree_that_is_not_there(repo, worktree, tmp_path):
     assert list(ours(repo)) == []
 
 
+@pytest.mark.pain(3)
 def test_what_the_operator_made_is_not_ours(root, repo, worktree, tmp_path):
     git(root, "worktree", "add", "-q", str(tmp_path / "second"))
     assert list(ours(repo)) == [worktree]
@@ -232,6 +233,7 @@ def _create_one(root: str, folder: str, commit: str, number: int) -> str:
         return repr(error)
 
 
+@pytest.mark.pain(19)
 def test_forty_processes_create_commit_and_retire_at_once(root, base, tmp_path):
     folder = tmp_path / "worktrees"
     folder.mkdir()

@@ -1,6 +1,7 @@
 import hashlib
 import tracemalloc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ def test_what_is_missing_is_said():
     assert len(capture.output) == 1000
 
 
+@pytest.mark.pain(12)
 def test_memory_stays_bounded():
     capture = Capture(10_000)
     chunk = b"x" * 65_536

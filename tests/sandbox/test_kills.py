@@ -101,6 +101,7 @@ def kills(make: walled.MakeDoor, cwd: Path, times: int) -> list[float]:
     return took
 
 
+@pytest.mark.pain(2)
 def test_nothing_is_left_of_who_does_not_want_to_be_ended(make, tmp_path):
     kills(make, tmp_path, 10)
 

@@ -132,9 +132,11 @@ def test_code_that_was_changed_is_known(tmp_path):
 
 def test_what_a_runner_makes_is_not_laid_between_what_it_shares():
     """In an interpreter of its own, since it is filled up."""
-    told = "from loopdeck.supervisor import warm as w; w._settle(); print(sum(int(s) * int(n) for s, n in w._GAPS.findall(w._allocator())))"
-    said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    assert int(said.stdout) < 100_000, "bytes left free among what was loaded"
-    before = told.replace("w._settle(); ", "")
-    said = subprocess.run([sys.executable, "-c", before], capture_output=True, text=True, check=True)
-    assert int(said.stdout) > 150_000, "there was something to fill"
+    free = "print(sum(int(size) * int(number) for size, number in warm._GAPS.findall(warm._allocator())))"
+
+    def left(*words: str) -> int:
+        told = "; ".join(("from loopdeck.supervisor import warm", *words, free))
+        return int(subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout)
+
+    assert left() > 150_000, "bytes: there is something to fill"
+    assert left("warm._settle()") < 100_000

@@ -83,6 +83,7 @@ def adopted(lines: list[str], slain: int) -> int:
     return sum("is run by process" in line for line in lines[begins[-1] :])
 
 
+@pytest.mark.pain(6)
 def test_loops_live_on_while_their_supervisor_is_killed(tmp_path):
     took = killed_again_and_again(tmp_path, 3, 3)
     # Others use this machine as well.
@@ -114,6 +115,7 @@ def raced(base: Path, rounds: int) -> None:
             assert nest.wait(20) == 0
 
 
+@pytest.mark.pain(6)
 def test_of_sixteen_supervisors_one_wins(tmp_path):
     raced(tmp_path, 5)
 
@@ -164,6 +166,7 @@ def once_each(seat: Seat, name: str) -> None:
     whole(seat, name)
 
 
+@pytest.mark.pain(6)
 def test_runs_come_to_their_ends_by_themselves_whoever_is_killed(tmp_path):
     killed_at_random(tmp_path, 2, 1, 7)
 
