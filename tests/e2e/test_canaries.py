@@ -1,11 +1,19 @@
 """Two hundred secrets go through every field of a run: none of them is in any file that loopdeck writes, or on any screen."""
 
+import asyncio
+import os
+
 import pytest
 
 from loopdeck.core import trace as tr
+from loopdeck.deck.decks import Deck
+from loopdeck.deck.reader import Reader
+from loopdeck.tui.app import Room
 from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat
 from tests.kit.canaries import Canary, files, hundreds, places
+from tests.kit.repos import git
+from tests.kit.room import screen_text, until
 
 pytestmark = pytest.mark.usefixtures("without_walls")
 
@@ -42,7 +50,25 @@ def leaking(texts: list[str]) -> dict[str, str]:
     ]
     more = {"gates": {"allow": ["bash"], "ask": ["bash(echo)"]}, "sandbox": {"env": ["PLAIN"]}, "workspace": {"copy": [".env"]}}
     made = loop("leaking", turns, checks=checks, end={"max_iterations": 2, "no_progress": 9}, **more)
-    return {"canaries.txt": f"{whole}\n", "split.py": SPLIT, ".gitignore": ".env\n", **made}
+    return {"canaries.txt": f"{whole}\n", "split.py": SPLIT, ".gitignore": ".env\n", ".envrc": f"{texts[5]}\n{texts[8]}\n", **made}
+
+
+def looked_at(door: Seat) -> list[str]:
+    """What the room shows of a run that asks: the inbox to its end, the loop, its trace, the deck."""
+    deck = Deck.open(door.repo, {**os.environ, **door.env})
+    shown: list[str] = []
+
+    async def go() -> None:
+        app = Room((deck,), lambda post: Reader((deck,), post), by="tester@here")
+        async with app.run_test(size=(200, 60)) as pilot:
+            await until(pilot, lambda: any(row.approvals for row in app.snapshot.rows))
+            for keys in (["a"], *[["space"]] * 12, ["escape"], ["enter"], ["t"], ["home"], *[["pagedown"]] * 12, ["enter"], ["end"]):
+                await pilot.press(*keys)
+                await pilot.pause(0.1)
+                shown.append(screen_text(app))
+
+    asyncio.run(go())
+    return shown
 
 
 @pytest.mark.req("S1-10")
@@ -54,6 +80,7 @@ def test_no_canary_is_in_any_file_or_on_any_screen(front, canaries):
     door.env.update({name: value for name, value in HELD.items() if name != "DB"})
     every = [*canaries, *(Canary(value, value) for value in HELD.values())]
     said: list[str] = []
+    screens: list[str] = []
 
     def ask(*words: str) -> None:
         out = door.run(*words)
@@ -65,6 +92,8 @@ def test_no_canary_is_in_any_file_or_on_any_screen(front, canaries):
         for words in (("approvals",), ("approvals", "--json"), ("status",), ("show", "leaking"), ("show", "leaking", "--json")):
             ask(*words)
         [waits] = door.glance("leaking")["approvals"]
+        if waits["tool"] == "write_file":
+            screens = looked_at(door)
         door.ok("deny", waits["id"], "--why", f"never {texts[2]} nor {HELD['LEAKY_TOKEN']}")
         answered = str(waits["id"])
         door.wait("leaking", lambda one, known=answered: one.run.approvals[known].decided)  # type: ignore[misc]
@@ -77,6 +106,7 @@ def test_no_canary_is_in_any_file_or_on_any_screen(front, canaries):
         ask(verb, *(() if verb == "status" else ("leaking",)))
     for verb in ("show", "trace", "status"):
         ask(verb, *(() if verb == "status" else ("leaking",)), "--json")
+    said.append(git(door.repo, "log", "--all", "--format=%an %ae %B"))
     # What an operator writes by his own hand, the loop file and his commands, stays as he wrote it.
     written = files(paths.dir, but=("spec.toml", "inbox/", "start/", "files/"))
     written |= {f"state/{name}": data for name, data in files(door.deck.home.state_dir("leaking")).items()}
@@ -84,7 +114,9 @@ def test_no_canary_is_in_any_file_or_on_any_screen(front, canaries):
     assert {"journal.jsonl", "trace.jsonl", "REPORT.md", "state/STATE.md"} <= set(written)
     found = [one for name, data in written.items() for one in places(every, data, name)]
     found += [one for number, text in enumerate(said) for one in places(every, text.encode(), f"verb {number}")]
+    found += [one for number, text in enumerate(screens) for one in places(every, text.encode(), f"screen {number}")]
     assert found == [], "\n".join(found)
+    assert sum("[redacted:" in text for text in screens) > 5
     redacted = sum(
         text.count("[redacted:") for text in (one.output for one in door.trace("leaking") if isinstance(one, tr.ToolReturned))
     )
