@@ -17,7 +17,7 @@ from loopdeck.errors import UsageError
 from loopdeck.git.repository import Repository, find
 from loopdeck.store import card
 from loopdeck.store.deckfiles import list_loops
-from loopdeck.store.layout import DeckHome, RunPaths, deck_home
+from loopdeck.store.layout import DeckHome, RunPaths, deck_home, sessions_of
 
 if TYPE_CHECKING:
     from loopdeck.core.commands import Command
@@ -85,12 +85,14 @@ class Deck:
 
     def _sessions(self) -> list[dict[str, Any]]:
         """Sessions of agents that were started elsewhere and told of themselves in the last day, and have not ended."""
-        from loopdeck.store.layout import sessions_of
+        folder = sessions_of(self.home)
+        if not folder.is_dir():
+            return []
         from loopdeck.store.sessions import sessions
 
         return [
             {name: getattr(one, name) for name in one.__struct_fields__ if name != "ended"}
-            for one in sessions(sessions_of(self.home))
+            for one in sessions(folder)
             if not one.ended
         ]
 
