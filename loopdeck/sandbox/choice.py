@@ -5,7 +5,7 @@ Invariant: a sandbox is taken only on proof, and what stands in its stead never 
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,9 +99,13 @@ def _second(spec: LoopSpec, found: Proof, walls: "Walls", marker: str) -> Chosen
     held, hosts = _held(spec)
     lacks = found.lacks
     if held == "listed":
-        # Ports can be opened to all hosts or to none; what a list would let through is shut.
         held, hosts = "closed", ()
-        lacks = (*lacks, f"hosts can't be listed with {found.name}: those in `network` are out of reach")
+    listed = {"network": spec.sandbox.network, "setup_network": spec.sandbox.setup_network}
+    named = [key for key, hosts_of in listed.items() if not isinstance(hosts_of, bool) and hosts_of]
+    if named:
+        # Ports can be opened to all hosts or to none; what a list would let through is shut.
+        lacks = (*lacks, f"hosts can't be listed with {found.name}: those in `{'` and `'.join(named)}` are out of reach")
+    walls = replace(walls, network=walls.network is True, setup_network=walls.setup_network is True)
     notice = f"held by {found.name} and not by bubblewrap, so that commands ask: {'; '.join(lacks)}"
     scratch = walls.caches / "scratch" if walls.caches is not None else None
     return Chosen(second_door(found.name, walls, marker, scratch), notice, held, hosts, lacks)
@@ -113,6 +117,8 @@ def _held(spec: LoopSpec) -> tuple[HeldBy, tuple[str, ...]]:
         case True:
             return "open", ()
         case False:
+            return "closed", ()
+        case ():
             return "closed", ()
         case hosts:
             return "listed", hosts

@@ -102,7 +102,7 @@ class FencedDoor(PlainDoor):
             home.mkdir(mode=0o700)
             temporary.mkdir(mode=0o700)
             asked.write_text(json.dumps(self._asked(command, (home, temporary), asked)))
-            env = {**command.env, **self._cached(command), **own_folders(command, home, temporary), **_HUSHED}
+            env = {**command.env, **self._walls.cached(command), **own_folders(command, home, temporary), **_HUSHED}
             argv = (sys.executable, "-I", "-S", str(_PROGRAM), str(asked), *command.argv)
             yield replace(command, argv=argv, env=env)
 
@@ -122,11 +122,6 @@ class FencedDoor(PlainDoor):
             self._sealed -= 1
             if self._sealed == 0:
                 self._keepsakes.put_back()
-
-    def _cached(self, command: Command) -> dict[str, str]:
-        if self._walls.caches is None:
-            return {}
-        return caches.variables(caches.cache(self._walls.caches, command), self._walls.open_to(command))
 
     def _asked(self, command: Command, own: tuple[Path, ...], asked: Path) -> dict[str, object]:
         """What the fence lets through."""

@@ -108,7 +108,7 @@ class SeatbeltDoor(PlainDoor):
             home.mkdir(mode=0o700)
             temporary.mkdir(mode=0o700)
             text = self.profile(command, (home, temporary))
-            env = {**command.env, **self._cached(command), **own_folders(command, home, temporary)}
+            env = {**command.env, **self._walls.cached(command), **own_folders(command, home, temporary)}
             yield replace(command, argv=(PROGRAM, "-p", text, *command.argv), env=env)
 
     def profile(self, command: Command, own: tuple[Path, ...]) -> str:
@@ -128,11 +128,6 @@ class SeatbeltDoor(PlainDoor):
             walls.open_to(command),
             [one.inside_port for one in command.forwards],
         )
-
-    def _cached(self, command: Command) -> dict[str, str]:
-        if self._walls.caches is None:
-            return {}
-        return caches.variables(caches.cache(self._walls.caches, command), self._walls.open_to(command))
 
 
 def here() -> bool:

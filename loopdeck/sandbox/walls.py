@@ -88,9 +88,10 @@ class Walls:
             shown += _bound("--ro-bind", path)
         shown += self._places(command)
         shown += [*seals, "--remount-ro", "/", "--chdir", str(command.cwd)]
-        return [*shown, *_variables({**command.env, **self._cached(command)})]
+        return [*shown, *_variables({**command.env, **self.cached(command)})]
 
-    def _cached(self, command: Command) -> dict[str, str]:
+    def cached(self, command: Command) -> dict[str, str]:
+        """What tells the command's tools of its cache; nothing if there is none."""
         if self.caches is None:
             return {}
         return caches.variables(caches.cache(self.caches, command), self.open_to(command) or bool(self.listed(command)))

@@ -204,3 +204,12 @@ def test_what_a_fence_is_said_to_lack_it_does_lack(place, path_without_bwrap, mo
     assert "mine\n" not in told
     assert told.splitlines()[-1] == "x"
     assert (place.tree / ".git").read_text().startswith("gitdir: ")
+
+
+@walled
+def test_a_list_of_no_hosts_lets_nothing_through(place):
+    chosen = place.chosen(Sandbox(network=(), setup_network=()))
+    assert (chosen.walls, chosen.hosts) == ("closed", ())
+    count = "python3 -c 'import socket; print(len(socket.if_nameindex()))'; echo ${HTTP_PROXY:-none}"
+    assert place.say(chosen, count) == "1\nnone\n"
+    assert place.say(chosen, count, role="setup") == "1\nnone\n"
