@@ -79,8 +79,7 @@ def test_no_canary_is_in_any_file_or_on_any_screen(front, canaries):
     (door.repo / ".env").write_text(f"DB_PASSWORD='{HELD['DB']}'\n")
     door.env.update({name: value for name, value in HELD.items() if name != "DB"})
     every = [*canaries, *(Canary(value, value) for value in HELD.values())]
-    said: list[str] = []
-    screens: list[str] = []
+    said, screens = list[str](), list[str]()
 
     def ask(*words: str) -> None:
         out = door.run(*words)
@@ -121,5 +120,4 @@ def test_no_canary_is_in_any_file_or_on_any_screen(front, canaries):
         text.count("[redacted:") for text in (one.output for one in door.trace("leaking") if isinstance(one, tr.ToolReturned))
     )
     assert redacted > 200
-    message = door.ok("show", "leaking", "--json").json
-    assert message["reason"] == "max_iterations"
+    assert door.folded("leaking").reason == "max_iterations"
