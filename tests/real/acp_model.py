@@ -7,6 +7,7 @@ from tests.kit.model_talk import Answer, Call, Request
 
 _TOOLS = {
     "opencode": {"read": "read", "edit": "edit", "run": "bash", "path": "filePath", "old": "oldString", "new": "newString"},
+    "pi": {"read": "read", "edit": "edit", "run": "bash", "path": "path", "old": "oldText", "new": "newText"},
     "gemini": {
         "read": "read_file",
         "edit": "replace",
@@ -30,7 +31,15 @@ def fixer(request: Request) -> Answer:
     """Reads, edits, runs, tidies, says so; takes a denial for an answer."""
     if not request.tools:
         return Answer("A title")
-    names = _TOOLS["opencode" if "bash" in request.tools else "gemini" if "replace" in request.tools else "qwen"]
+    names = _TOOLS[
+        "pi"
+        if len(request.tools) == 4
+        else "opencode"
+        if "bash" in request.tools
+        else "gemini"
+        if "replace" in request.tools
+        else "qwen"
+    ]
     if names["run"] not in request.tools:
         # A request on the side, such as a look at whether it is done.
         return Answer("Done.")

@@ -19,9 +19,10 @@ VERSIONS = {
     "gemini": ("@google/gemini-cli", "0.61.0"),
     "opencode": ("opencode-ai", "1.18.33"),
     "qwen": ("@qwen-code/qwen-code", "0.24.4"),
+    "pi-acp": ("pi-acp", "0.0.34"),
 }
 """By the name of the program: its package, and the version that was last looked at. `LOOPDECK_TEST_CLAUDE=2.2.0` tries another."""
-_BESIDES = {"qwen": ("node@22",)}
+_BESIDES = {"qwen": ("node@22",), "pi-acp": ("@earendil-works/pi-coding-agent@0.87.1", "node@22")}
 """What a program needs besides: one that wants a newer Node than the machine's brings its own, first on its PATH."""
 _INSTALL_S = 600
 
@@ -75,7 +76,9 @@ def _cache() -> Path:
 def _runs(program: Path) -> bool:
     try:
         env = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
-        return subprocess.run([str(program), "--version"], capture_output=True, timeout=60, check=False, env=env).returncode == 0
+        asked = [str(program), "--version"]
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, env=env)
+        return done.returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

@@ -17,9 +17,9 @@ from tests.real.test_claude import KILLS, calls, decide, left, turns
 
 pytestmark = [pytest.mark.real_agents, pytest.mark.timeout(900)]
 TALK = "tests.real.acp_model"
-COMMANDS = {"opencode": "opencode acp", "gemini": "gemini --acp", "qwen": "qwen --acp"}
-MODELS = {"opencode": "gpt-4.1", "gemini": "gemini-2.5-pro", "qwen": "gpt-4.1"}
-AGENTS = pytest.mark.parametrize("agent", COMMANDS)
+COMMANDS = {"opencode": "opencode acp", "gemini": "gemini --acp", "qwen": "qwen --acp", "pi-acp": "pi-acp"}
+MODELS = {"opencode": "gpt-4.1", "gemini": "gemini-2.5-pro", "qwen": "gpt-4.1", "pi-acp": "gpt-4.1"}
+AGENTS = pytest.mark.parametrize("agent", ["opencode", "gemini", "qwen"])
 
 
 def seat(front, server, agent, walls="bubblewrap", files=None, **more) -> Seat:
@@ -63,6 +63,20 @@ def test_a_bug_is_mended_and_calls_are_allowed_and_denied(front, agent, walls):
         assert last.blocks == (Text("Mended: it adds now; not tidied."),)
     assert left(door) == []
     assert "the-real-key" not in door.ok("trace", "mend", "--json").out
+
+
+@pytest.mark.parametrize("walls", ["bubblewrap", "none"])
+def test_one_that_never_asks_is_asked_for_itself_where_nothing_holds_it(front, walls):
+    with serving_process(f"{TALK}:fixer") as server:
+        door = seat(front, server, "pi-acp", walls, checks=[{"run": "true"}])
+        door.ok("start", "mend")
+        if walls == "none":
+            decide(door, "pi-acp", "approve")
+        assert door.until_ended("mend", 120)["reason"] == "done"
+        assert door.folded("mend").spend.usage == server.billed()
+    # What it does is seen all the same, afterwards.
+    assert [tool for tool, _ in calls(door)] == ["bash", "read_file", "edit_file", "bash", "bash"]
+    assert left(door) == []
 
 
 @AGENTS

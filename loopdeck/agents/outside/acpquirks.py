@@ -105,7 +105,10 @@ KNOWN: tuple[Quirks, ...] = (
         },
         led=True,
         led_env={"OPENCODE_CONFIG_CONTENT": json.dumps(_OPENCODE_LED)},
-        hides=("it runs plugins that lie in the worktree's .opencode without asking", "of its tokens only those of the last request"),
+        hides=(
+            "it runs plugins that lie in the worktree's .opencode without asking", "of its tokens only those of the last request",
+            "it is kept from reading settings and AGENTS.md in the worktree",
+        ),
     ),
     Quirks(
         "gemini",
