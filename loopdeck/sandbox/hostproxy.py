@@ -29,6 +29,7 @@ _CONNECT_S = 20.0
 _PIECE = 1 << 16
 _LONGEST_HEAD = 1 << 16
 _MOST_REFUSALS = 8
+_MOST_TOLD = 300
 _OURS = frozenset({b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive", b"upgrade", b"te", b"host"})
 Verdict = Literal["allowed", "refused", "failed"]
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
@@ -88,11 +89,12 @@ class HostProxy:
         self._tell = tell
         self._resolve = resolve
         self._refusals: dict[str, None] = {}
+        self._times = 0
 
     @property
     def refusals(self) -> tuple[str, ...]:
         """What was refused so far, each once."""
-        return tuple(self._refusals)[:_MOST_REFUSALS]
+        return tuple(self._refusals)
 
     def straight(self) -> dict[int, Serve]:
         """Ports of this machine's own that are listed: served under their numbers, since programs ask no proxy for what is local."""
@@ -109,13 +111,23 @@ class HostProxy:
             except OSError as error:
                 why = f"network: {host}:{port} can't be reached: {_said(error)}"
                 if not way.received:
-                    self._refusals[why] = None
+                    self._refuse(why)
             finally:
                 self._told(way, "failed" if why and not way.received else "allowed", why, began)
 
         return serve
 
+    def _refuse(self, why: str) -> None:
+        if len(self._refusals) < _MOST_REFUSALS:
+            self._refusals[why] = None
+
     def _told(self, way: _Way, verdict: Verdict, why: str, began: float) -> None:
+        self._times += 1
+        if self._times > _MOST_TOLD:
+            # A program that tries again and again must not fill the record: from here on each doubling is told.
+            if self._times & (self._times - 1):
+                return
+            why = f"{why or 'allowed'}; the {self._times}th connection of this command, and not each is told any more"
         self._tell(Reached(way.host, way.port, verdict, self._role, why, way.sent, way.received, time.monotonic() - began))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,10 +143,11 @@ class HostProxy:
             verdict, why = ("failed" if refused.failed else "refused"), refused.why
             await _say(client, writer, refused)
         except (OSError, asyncio.IncompleteReadError, h11.ProtocolError) as error:
-            verdict, why = ("failed", str(error)) if way.host and not way.received else ("allowed", "")
+            broke = way.host and not way.received
+            verdict, why = ("failed", f"network: {way.host}:{way.port}: {error}") if broke else ("allowed", "")
         finally:
             if verdict != "allowed" and why:
-                self._refusals[why] = None
+                self._refuse(why)
             if way.host:
                 self._told(way, verdict, why, began)
 

@@ -309,3 +309,28 @@ def test_what_can_not_be_reached_says_why():
     answer, told = said(b"CONNECT shut.org:1 HTTP/1.1\r\nhost: x\r\n\r\n", "shut.org:1", "127.0.0.1", names=names)
     assert b"can't be reached" in answer
     assert told[0].verdict == "failed"
+
+
+def test_a_program_that_tries_again_and_again_does_not_fill_the_record():
+    told: list[Reached] = []
+
+    async def run() -> HostProxy:
+        proxy = HostProxy([], "network", "tool", told.append, Names().resolve)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await proxy.serve(reader, writer)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+            for number in range(600):
+                reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+                writer.write(f"CONNECT h{number}.org:443 HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+                assert b"403" in await reader.read()
+                writer.close()
+                await writer.wait_closed()
+        return proxy
+
+    proxy = asyncio.run(run())
+    assert len(told) == 301
+    assert "the 512th connection of this command" in told[-1].why
+    assert len(proxy.refusals) == 8
