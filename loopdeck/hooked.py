@@ -5,6 +5,7 @@ the agent's own permissions. Invariant: where the rules can't be read, nothing i
 """
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,19 @@ from msgspec import Struct
 
 from loopdeck.agents.outside.foreign import Tongue
 from loopdeck.agents.outside.port import Shown
-from loopdeck.core import gate, hooks
+from loopdeck.core import gate, hooks, rules
 from loopdeck.core.hooks import Happening, Verdict
 from loopdeck.core.shapes import rule
 from loopdeck.store.deckfiles import DECK
+from loopdeck.tools.programs import Programs
 
 _BUILT_IN = ("protect: ", "skills")
 
 
 class _Gates(Struct, frozen=True, forbid_unknown_fields=True):
-    allow: tuple[str, ...] = ()
-    ask: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
+    allow: tuple[str | dict[str, Any], ...] = ()
+    ask: tuple[str | dict[str, Any], ...] = ()
+    deny: tuple[str | dict[str, Any], ...] = ()
 
 
 class _Workspace(Struct, frozen=True):
@@ -55,14 +57,15 @@ def judged(root: Path, found: Happening) -> Word:
     policy = _policy(root)
     if isinstance(policy, str):
         return Word("unknown", policy, tool, summary)
-    words = [_word(policy, one) for one in shown]
+    doubt = Programs(os.environ, (root,)).doubt
+    words = [_word(policy, one, doubt) for one in shown]
     grave = {"deny": 0, "ask": 1, "none": 2, "allow": 3}
     verdict, why = min(words, key=lambda word: grave[word[0]])
     return Word(verdict, why, tool, summary)
 
 
-def _word(policy: gate.Policy, call: Shown) -> tuple[Verdict, str]:
-    ruling = gate.judge(policy, call.tool, call.arguments)
+def _word(policy: gate.Policy, call: Shown, doubt: gate.Doubt) -> tuple[Verdict, str]:
+    ruling = gate.judge(policy, call.tool, call.arguments, doubt)
     if ruling.rule in (*policy.allow, *policy.ask, *policy.deny) or ruling.rule.startswith(_BUILT_IN):
         return ruling.verdict, ruling.reason
     if ruling.rule == "gated path":
@@ -94,10 +97,10 @@ def _relative(root: Path, path: Path) -> str:
 def _policy(root: Path) -> gate.Policy | str:
     """The deck's rules; in words why not."""
     try:
-        rules = msgspec.convert(tomllib.loads((root / DECK).read_text("utf-8")), _Rules)
-        gates = rules.gates
-        if not any(rule(text) for text in (*gates.allow, *gates.ask, *gates.deny)):
-            return gate.Policy(allow=gates.allow, ask=gates.ask, deny=gates.deny, protect=rules.workspace.protect)
+        found = msgspec.convert(tomllib.loads((root / DECK).read_text("utf-8")), _Rules)
+        allow, ask, deny = (tuple(map(rules.text_of, each)) for each in (found.gates.allow, found.gates.ask, found.gates.deny))
+        if not any(rule(text) for text in (*allow, *ask, *deny)):
+            return gate.Policy(allow=allow, ask=ask, deny=deny, protect=found.workspace.protect)
     except FileNotFoundError:
         return gate.Policy()
     except (OSError, ValueError, RecursionError):

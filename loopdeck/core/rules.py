@@ -5,7 +5,7 @@ is not understood still names the tool it begins with, and no call certainly.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
@@ -66,6 +66,21 @@ def conditions(text: str) -> When | None:
 def written(rule: str, when: Sequence[tuple[str, Sequence[str]]]) -> str:
     """The one text of a rule that was written as a table."""
     return " ".join((rule.strip(), *(f"when {name}={','.join(values)}" for name, values in when if values)))
+
+
+def text_of(rule: str | Mapping[str, object]) -> str:
+    """The one text of a rule as a file has it, be it a text or a table; of a table that makes no sense one that is no rule."""
+    if isinstance(rule, str):
+        return rule
+    when: list[tuple[str, list[str]]] = []
+    for name in CONDITIONS:
+        value = rule.get(name, [])
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+            return ""
+        when.append((name, values))
+    text = rule.get("rule")
+    return written(text, when) if isinstance(text, str) else ""
 
 
 def bare(text: str) -> str:

@@ -81,6 +81,19 @@ def test_a_table_and_its_text_are_the_same(bare, sandbox, host):
     assert (found.tool, found.pattern) == rules.parse(bare)[1:3]
 
 
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ("bash(x)", "bash(x)"), ({"rule": "bash(x)", "examples": ["x"]}, "bash(x)"),
+        ({"rule": "bash(x)", "sandbox": "none", "host": ["a.b", "c"]}, "bash(x) when sandbox=none when host=a.b,c"),
+        ({"rule": 3}, ""), ({}, ""), ({"rule": "bash(x)", "host": [1]}, ""), ({"rule": "bash(x)", "host": {}}, ""),
+    ],
+)  # fmt: skip
+def test_a_rule_of_a_file_is_one_text_and_what_makes_no_sense_is_none(table, text):
+    assert rules.text_of(table) == text
+    assert text or complaint(text)
+
+
 # The sandbox
 
 
