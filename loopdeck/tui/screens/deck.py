@@ -42,6 +42,7 @@ class DeckScreen(Hand, RoomScreen):
         self._rows: BoardRows | None = None
         self._offered: frozenset[str] = frozenset()
         self._about: tuple[object, ...] = ()
+        self._banners: tuple[Banner, ...] = ()
         self._wanted = ""
         self._began = float("inf")
         self._moved = False
@@ -58,6 +59,7 @@ class DeckScreen(Hand, RoomScreen):
     def on_mount(self) -> None:
         """Ages grow without anything being written."""
         self._began = self.room.now()
+        self._banners = tuple(self.query(Banner))
         super().on_mount()
         self.set_interval(_TICK_S, self._tick)
 
@@ -88,7 +90,7 @@ class DeckScreen(Hand, RoomScreen):
             self.size,
             self.query_one(Peek).size,
             bool(snapshot.number),
-            *(one.display for one in self.query(Banner)),
+            *(one.outer_size for one in self._banners if one.display),
         )
         if about != self._about:
             self._about = about
@@ -119,7 +121,7 @@ class DeckScreen(Hand, RoomScreen):
 
     def _look(self) -> None:
         """What depends on the row under the cursor: the peek, and the keys that apply."""
-        banners = sum(one.outer_size.height for one in self.query(Banner) if one.display)
+        banners = sum(one.outer_size.height for one in self._banners if one.display)
         free = self.size.height - _AROUND - banners
         self.query_one(Peek).fit(self.subject(), self.room, free, self.table.source.count())
         offered = frozenset(name for name in (*NAMES, "back", "filter") if self.check_action(name, ()))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.style import Style
+from textual.color import Color
 from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
@@ -43,6 +44,7 @@ class Swift(_Base):
     across = 0
     """Cells to paint in a line, without the scroll bar's; known while lines are painted."""
     _sent: dict[int, tuple[Strip, Strip]] | None = None
+    _under = Color(0, 0, 0)
     _sent_as: tuple[int, Sequence[LineFilter]] = (0, ())
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -53,6 +55,8 @@ class Swift(_Base):
         width, filters = self.size.width, self.get_line_filters()
         if self._sent is None or self._sent_as != (width, filters):
             self._sent, self._sent_as = {}, (width, list(filters))
+            # To ask Textual for it walks up the whole tree.
+            self._under = self.background_colors[1]
         lines: list[Strip] = []
         for y in crop.line_range:
             strip = self.render_line(y)
@@ -70,7 +74,7 @@ class Swift(_Base):
         self._sent = None
 
     def _finished(self, strip: Strip, width: int, filters: Sequence[LineFilter]) -> Strip:
-        background = self.background_colors[1]
+        background = self._under
         strip = strip.adjust_cell_length(width, Style(bgcolor=background.rich_color))
         for one in filters:
             strip = strip.apply_filter(one, background)
