@@ -6,7 +6,7 @@ server that breaks the protocol, falls silent or floods is given up with a sente
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Protocol
 
 from loopdeck.connectors import wire
@@ -14,6 +14,7 @@ from loopdeck.connectors import wire
 CONNECT_S = 60.0
 """Seconds until a server has greeted and listed: some are fetched from a package registry first."""
 CALL_S = 300.0
+_LOOK_S = 0.5
 MOST_PAGES = 20
 MOST_LISTED = 256
 MOST_STRAYS = 2000
@@ -47,8 +48,12 @@ class Channel(Protocol):
 class Session:
     """One conversation. `changed` is True once the server has said that its tools are no longer what they were."""
 
-    def __init__(self, channel: Channel, *, connect_s: float = CONNECT_S, call_s: float = CALL_S) -> None:
+    def __init__(
+        self, channel: Channel, *, connect_s: float = CONNECT_S, call_s: float = CALL_S, still: Callable[[], bool] = lambda: False
+    ) -> None:
+        """While it is to stand `still`, no time counts."""
         self._channel = channel
+        self._still = still
         self._connect_s = connect_s
         self._call_s = call_s
         self._numbers = itertools.count(1)
@@ -108,9 +113,7 @@ class Session:
     async def _asked(self, method: str, params: dict[str, Any], seconds: float) -> dict[str, Any]:
         number = next(self._numbers)
         try:
-            async with asyncio.timeout(seconds):
-                await self._channel.send(wire.request(number, method, params))
-                answer = await self._answer(number)
+            answer = await self._within(seconds, self._exchange(number, wire.request(number, method, params)))
         except TimeoutError as error:
             await self._forget(number)
             raise ConnectorFailed(f"it did not answer {method} within {seconds:g} s") from error
@@ -119,6 +122,25 @@ class Session:
         if not isinstance(answer.result, dict):
             raise ConnectorFailed(f"its answer to {method} is no object")
         return answer.result
+
+    async def _within(self, seconds: float, work: Coroutine[Any, Any, wire.Message]) -> wire.Message:
+        """What `work` comes to. Raises TimeoutError once the seconds that count are over."""
+        task = asyncio.ensure_future(work)
+        try:
+            while seconds > 0:
+                step = min(seconds, _LOOK_S)
+                if (await asyncio.wait((task,), timeout=step))[0]:
+                    return task.result()
+                seconds -= 0.0 if self._still() else step
+            raise TimeoutError
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+
+    async def _exchange(self, number: int, request: bytes) -> wire.Message:
+        await self._channel.send(request)
+        return await self._answer(number)
 
     async def _answer(self, number: int) -> wire.Message:
         for _ in range(MOST_STRAYS):

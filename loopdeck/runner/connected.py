@@ -155,7 +155,7 @@ class Connected:
         if line.session is None:
             await line.stack.aclose()
             line.stack = AsyncExitStack()
-            session = Session(await line.stack.enter_async_context(self._channel(line.connector)))
+            session = Session(await line.stack.enter_async_context(self._channel(line.connector)), still=self._stands_still)
             await session.greet()
             await self._compare(line, session)
             line.session = session
@@ -210,6 +210,9 @@ class Connected:
                 if fresh:
                     self._say(f"connector {server} describes tools otherwise than in run {paths.run}, or anew: {', '.join(fresh)}")
                 return
+
+    def _stands_still(self) -> bool:
+        return self._record.run.status == "paused"
 
     async def _failed(self, line: Line, error: Exception) -> ToolOutcome:
         failures, name = line.failures + 1, line.connector.name

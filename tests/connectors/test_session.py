@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -106,6 +107,17 @@ def test_a_call_that_goes_wrong_is_given_up_with_a_sentence(how, why, tmp_path):
 
     with pytest.raises(ConnectorFailed, match=why):
         talk(hostile(how, tmp_path, call_s=1.0 if how == "hangs" else 20.0), work)
+
+
+def test_while_a_run_stands_still_no_time_counts(tmp_path):
+    begun = time.monotonic()
+
+    async def work(session):
+        return await session.call("echo", {"text": "x"})
+
+    with pytest.raises(ConnectorFailed, match=r"within 0\.3 s"):
+        talk(hostile("hangs", tmp_path, call_s=0.3, still=lambda: time.monotonic() < begun + 1.5), work)
+    assert time.monotonic() >= begun + 1.5
 
 
 def test_what_a_server_asks_of_us_is_refused_and_what_it_prints_beside_is_passed_over(tmp_path):
