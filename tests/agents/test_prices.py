@@ -96,10 +96,9 @@ def test_costs_are_the_lists_own_to_a_picodollar_a_token(listed, usage):
 
 
 def test_long_prompts_are_settled_at_their_tier_and_reserved_at_the_dearest():
-    at = {"now": NOW}
-    assert prices.cost("claude-sonnet-4-5", Usage(input=200_000), "anthropic", {}, **at) == 200_000 * 3_000_000
-    assert prices.cost("claude-sonnet-4-5", Usage(input=200_001), "anthropic", {}, **at) == 200_001 * 6_000_000
-    rates = known_rates("claude-sonnet-4-5", "anthropic", {}, **at)
+    assert prices.cost("claude-sonnet-4-5", Usage(input=200_000), "anthropic", {}, now=NOW) == 200_000 * 3_000_000
+    assert prices.cost("claude-sonnet-4-5", Usage(input=200_001), "anthropic", {}, now=NOW) == 200_001 * 6_000_000
+    rates = known_rates("claude-sonnet-4-5", "anthropic", {}, now=NOW)
     assert (rates.input, rates.cache_write, rates.cache_read, rates.output) == (6_000_000, 7_500_000, 600_000, 22_500_000)
     assert rates.source.startswith("genai-prices ")
 
