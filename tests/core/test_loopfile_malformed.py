@@ -7,6 +7,8 @@ import pytest
 
 from loopdeck.core.loopfile import DeckFile, read_deck, read_loop
 
+CONNECTOR = "[[maker.connector]]"
+
 GOOD = """\
 goal = "All tests pass."
 [maker]
