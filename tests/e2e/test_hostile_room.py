@@ -18,8 +18,9 @@ _OURS = re.compile(
 )
 """What Textual and our notices write themselves; a hostile text never comes after a blank as one of these (see FAMILIES)."""
 SCREENS = (
-    ("peek", " ", "waits for you"), ("help", "?", "keys of the deck"), ("approvals", "a", "mark-command"), ("why", "w", "why"),
-    ("trace", "t", "trace"), ("state", "e", "state of"), ("loop", "\r", "iteration"), ("money", "m", "money of all"),
+    ("peek", " ", "/ filter"), ("help", "?", "keys of the deck"), ("approvals", "a", "mark-command"), ("why", "w", "why"),
+    ("trace", "t", "trace"), ("state", "e", "state of"), ("board", "b", "board "), ("boards", "B", "board "),
+    ("loop", "\r", "iteration"), ("money", "m", "money of all"),
 )  # fmt: skip
 AFTER = (
     ("review", "v", "mark-"), ("loop", "\r", "mark-output"), ("state", "e", "mark-remembered"), ("trace", "t", "mark-"),
@@ -60,6 +61,8 @@ def walked(door: Front, screens: tuple[tuple[str, str, str], ...], size: tuple[i
     raw = bytearray()
     with on_terminal([sys.executable, "-m", "loopdeck"], cwd=door.repo, env=door.env, size=size) as terminal:
         terminal.until(partial(contains, _HOME))
+        # One loop leaves room enough for the peek.
+        terminal.until(partial(contains, "by people"))
         for _, key, words in screens:
             terminal.feed(key)
             terminal.until(partial(contains, words))
