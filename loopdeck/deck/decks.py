@@ -91,9 +91,7 @@ class Deck:
         from loopdeck.store.sessions import sessions
 
         return [
-            {name: getattr(one, name) for name in one.__struct_fields__ if name != "ended"}
-            for one in sessions(folder)
-            if not one.ended
+            {name: getattr(one, name) for name in one.__struct_fields__ if name != "ended"} for one in sessions(folder) if not one.ended
         ]
 
     def _entries(self, loop: str) -> Iterator[Entry]:
