@@ -143,5 +143,5 @@ def test_no_color_means_none(tmp_path, kept):
 
 def test_a_cell_is_cut_at_its_column(kept):
     shown = picture(json.loads(a_frame(a_row("l" * 60))), (80, 24), coloured=False)
-    assert cell("l" * 16 + "…").text in shown
+    assert cell("l" * 15 + "…").text in shown
     assert "l" * 17 not in shown
