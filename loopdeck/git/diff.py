@@ -151,20 +151,33 @@ def _changes(given: Iterable[str]) -> tuple[Change, ...]:
 
 def patch(repo: Repository, base: str, commit: str, *, limit_bytes: int, path: str = "") -> Patch:
     """The diff from `base` to `commit`, or of `path` alone, as text: at most `limit_bytes` of it, cut at the end of a line."""
+    renames = "--no-renames" if path else "--find-renames"
+    read = _read(repo, (renames, *PLAIN, base, commit, *(("--", path) if path else ())), limit_bytes)
+    cut = len(read) > limit_bytes
+    if cut:
+        read = read[: read.rfind(b"\n", 0, limit_bytes) + 1] or read[:limit_bytes]
+    return Patch(read.decode("utf-8", "replace"), len(read), cut)
+
+
+def appliable(repo: Repository, base: str, commit: str, *, limit_bytes: int) -> bytes | None:
+    """The diff from `base` to `commit` for `git apply`: every byte, of binary files too. None if it is longer than `limit_bytes`."""
+    read = _read(repo, ("--no-renames", "--binary", "--full-index", *PLAIN, base, commit), limit_bytes)
+    return None if len(read) > limit_bytes else read
+
+
+def _read(repo: Repository, rest: tuple[str, ...], limit_bytes: int) -> bytes:
+    """What git says of a difference; one byte more than `limit_bytes` if there is more than that."""
     git = repo.shared()
-    renames = ("--no-renames",) if path else ("--find-renames",)
-    only = ("--", path) if path else ()
-    arguments = ("--literal-pathspecs", "diff-tree", "-r", "-p", *renames, "--no-color", *PLAIN, base, commit, *only)
+    arguments = ("--literal-pathspecs", "diff-tree", "-r", "-p", "--no-color", *rest)
     with git.start(*arguments) as process:
         assert process.stdout is not None
         read = process.stdout.read(limit_bytes + 1)
         cut = len(read) > limit_bytes
         if cut:
             process.kill()
-            read = read[: read.rfind(b"\n", 0, limit_bytes) + 1] or read[:limit_bytes]
     if process.returncode and not cut:
         git.run(*arguments)  # once more, to fail with git's own words
-    return Patch(read.decode("utf-8", "replace"), len(read), cut)
+    return read
 
 
 def merged(repo: Repository, commits: Iterable[str]) -> frozenset[str]:

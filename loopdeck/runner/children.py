@@ -22,15 +22,15 @@ from loopdeck.core.plural import some
 from loopdeck.core.run import Run
 from loopdeck.core.spec import CHILDREN, LoopSpec
 from loopdeck.core.usage import dollars, picodollars
-from loopdeck.errors import LoopdeckError
-from loopdeck.git.diff import patch
+from loopdeck.errors import Exhausted, LoopdeckError, WorkspaceError
+from loopdeck.git.diff import appliable
 from loopdeck.runner.site import Site
 from loopdeck.shipped import prompt_text
 from loopdeck.store import inbox, specs
 from loopdeck.store.folded import load_run
 from loopdeck.store.frozen import Frozen, freeze
 from loopdeck.store.layout import RunPaths, claim_run
-from loopdeck.store.loopfolder import NAME
+from loopdeck.store.loopfolder import NAME, LoopFolder
 from loopdeck.supervisor.start import start
 from loopdeck.tools.port import ToolFailed, ToolOutcome
 
@@ -40,6 +40,7 @@ MOST_DEEP = 3
 _SHARE = 0.5
 """The part of what is left that a child gets if the call names no cap."""
 _PATCH_BYTES = 2_000_000
+_FOLDER = "children"
 _ENDING_S = 30.0
 _SCHEMA = json.dumps({
     "type": "object",
@@ -172,14 +173,24 @@ class Children:
         lines = [f"The run {run.id} of loop {run.loop} ended: {run.reason}" + (f" ({run.why})" if run.why else "") + "."]
         lines.append(f"{some(run.iteration, 'iteration')}, ${dollars(run.spend.cost):.4f}, {some(run.spend.usage.tokens, 'token')}.")
         if run.commit and run.commit != run.base:
-            made = await asyncio.to_thread(patch, self._site.workplace.repo, run.base, run.commit, limit_bytes=_PATCH_BYTES)
-            folder = self._site.workplace.path / NAME / "children"
-            folder.mkdir(exist_ok=True)
-            (folder / f"{run.id}.patch").write_text(made.text, "utf-8", "surrogateescape")
-            where = f"{NAME}/children/{run.id}.patch"
-            lines.append(f"Its work, branch {run.branch}, is in `{where}`: read it, and take it over with `git apply {where}`.")
+            lines.append(await asyncio.to_thread(self._laid_beside, run))
         lines += [f"Open: {one.message}" for one in run.findings[:10]]
         return ToolOutcome("\n".join(lines), is_error=run.reason != "done", problem="" if run.reason == "done" else "tool_failed")
+
+    def _laid_beside(self, run: Run) -> str:
+        """The child's work as a file in the maker's worktree: where it is, in words."""
+        made = appliable(self._site.workplace.repo, run.base, run.commit, limit_bytes=_PATCH_BYTES)
+        if made is None:
+            return f"Its work is on the branch {run.branch}, too much to be laid beside yours as a patch."
+        file = f"{run.id}.patch"
+        try:
+            LoopFolder(self._site.workplace.path).add(_FOLDER, file, made)
+        except Exhausted:
+            raise
+        except WorkspaceError as error:
+            return f"Its work is on the branch {run.branch}; it could not be laid beside yours: {error.what}."
+        where = f"{NAME}/{_FOLDER}/{file}"
+        return f"Its work, branch {run.branch}, is in `{where}`: read it, and take it over with `git apply {where}`."
 
 
 def _loop(tool: str) -> str:

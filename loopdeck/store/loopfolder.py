@@ -4,10 +4,11 @@ The maker owns the worktree and may put a link or anything else where we write; 
 files are opened without following links.
 """
 
+import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loopdeck.errors import Exhausted, WorkspaceError
@@ -55,6 +56,25 @@ class LoopFolder:
             kind = Exhausted if error.errno in EXHAUSTED else WorkspaceError
             raise kind(f"{NAME}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error
 
+    def add(self, folder: str, name: str, content: bytes) -> None:
+        """Put `content` into the file `name` of the folder `folder`, beside what is in it. Raises WorkspaceError."""
+        try:
+            self._plain_folder()
+            place = self._dir / folder
+            if not _is_folder(place):
+                self._clear(place)
+                place.mkdir(mode=0o755)
+            # By the folders themselves: what a command of the maker puts in their places meanwhile is not written through.
+            with _held(self._dir) as loop, _held(folder, within=loop) as inner:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=inner)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                with os.fdopen(os.open(name, flags, 0o644, dir_fd=inner), "wb") as file:
+                    file.write(content)
+        except OSError as error:
+            kind = Exhausted if error.errno in EXHAUSTED else WorkspaceError
+            raise kind(f"{NAME}/{folder}/{name} can't be written: {error.strerror}", where=str(self._dir.parent)) from error
+
     def read(self, name: str) -> str | None:
         """The file's text, or None if there is no plain file of that name in a plain folder. At most 1 MiB is read."""
         if not _is_folder(self._dir):
@@ -92,6 +112,16 @@ class LoopFolder:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _held(path: Path | str, *, within: int | None = None) -> Iterator[int]:
+    """An open folder, which is no link. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _is_folder(path: Path) -> bool:

@@ -127,3 +127,20 @@ def test_arguments_that_make_no_sense_reach_the_maker(front):
     said = [one.output for one in door.trace("parent") if isinstance(one, tr.ToolReturned)]
     assert "make no sense" in said[0]
     assert json.dumps("input") in said[0]
+
+
+def test_work_that_is_no_text_is_taken_over_and_never_through_a_link(front, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ask, take = ("loops.child", {"input": "x"}), ("bash", {"command": "git apply .loop/children/*.patch"})
+    link = ("bash", {"command": f"mkdir -p .loop && rm -rf .loop/children && ln -s {elsewhere} .loop/children"})
+    bytes_ = ("bash", {"command": r"printf '\0\377\1' > image.bin; printf 'fixed \351\n' > answer.txt"})
+    door: Seat = front(
+        parent(None, turn("Link.", link), turn("Ask.", ask), turn("Take.", take), turn("Done.")),
+        child(turn("Make.", bytes_), turn("Done.")),
+    )
+    door.done("parent")
+    tree = door.worktree("parent")
+    assert (tree / "image.bin").read_bytes() == b"\0\xff\1"
+    assert (tree / "answer.txt").read_bytes() == b"fixed \xe9\n"
+    assert list(elsewhere.iterdir()) == []

@@ -3,7 +3,7 @@
 import pytest
 
 from loopdeck.errors import WorkspaceError
-from loopdeck.git.diff import Change, changed, comparing, log, merge_base, patch
+from loopdeck.git.diff import Change, appliable, changed, comparing, log, merge_base, patch
 from loopdeck.git.refs import trees_of
 from loopdeck.git.tree import commit_all
 from tests.kit.repos import commit_files, git, make_repo, write_files
@@ -118,3 +118,16 @@ def test_merge_bases(root, repo, base):
     git(root, "checkout", "-q", "--orphan", "other")
     other = commit_files(root, {"b": "b"})
     assert merge_base(repo, after, other) is None
+
+
+def test_what_is_made_to_be_applied_holds_every_byte(root, repo, base):
+    files = {"old": b"\xe9t\xe9 latin\n", "image": bytes(range(256)) * 20, "README.md": "# Shop 2\n", "end": "no newline"}
+    after = commit_files(root, files, "after")
+    made = appliable(repo, base, after, limit_bytes=1_000_000)
+    assert made is not None
+    git(root, "checkout", "-q", base)
+    (root / "work.patch").write_bytes(made)
+    git(root, "apply", "--index", "work.patch")
+    assert git(root, "write-tree").strip() == trees_of(repo, [after])[0]
+    assert appliable(repo, base, after, limit_bytes=len(made)) == made
+    assert appliable(repo, base, after, limit_bytes=len(made) - 1) is None
