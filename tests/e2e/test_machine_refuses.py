@@ -223,7 +223,7 @@ def raise_limit(seat: Seat, name: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="raises the limit of a process that lives")
 def test_with_too_few_open_files_a_run_stands_still_or_says_why_and_goes_on_with_more(tmp_path):
-    came = tight(tmp_path, [12, 18, 24])
+    came = tight(tmp_path, [12, 24])
     assert set(came.values()) - {"done"}, came
 
 
@@ -252,10 +252,10 @@ def _can_limit() -> bool:
 
 
 @pytest.mark.skipif(not _can_limit(), reason="no user namespace to limit")
-@pytest.mark.parametrize(("instances", "watches"), [(0, 0), (8, 2)], ids=["none", "too few"])
+@pytest.mark.parametrize(("instances", "watches"), [(0, 0), pytest.param(8, 2, marks=pytest.mark.chaos)], ids=["none", "too few"])
 def test_without_notifications_the_room_sees_what_happens_by_looking(tmp_path, instances, watches):
     command = [*without_notifications(instances, watches), sys.executable, "-m", "loopdeck"]
-    files = {**steady("works", 40), **steady("later", 3), **loop("asks", [turn("a", ("bash", {"command": "true"})), turn("d")])}
+    files = {**steady("works", 25), **loop("asks", [turn("a", ("bash", {"command": "true"})), turn("d")])}
     files[".loopdeck/loops/asks/loop.toml"] += '\n[gates]\nask = ["bash"]\n'
     with seated(tmp_path, files) as seat:
         seat.ok("start", "works")
