@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from loopdeck.core import events as ev
 from loopdeck.core import foldagent, foldchild, foldperson, lifecycle
 from loopdeck.core.charge import charge, charge_unsettled
-from loopdeck.core.conversation import PATIENT, RETRYABLE
 from loopdeck.core.happening import Commanded
-from loopdeck.core.run import Call, Iteration, Reservation, Retry, Run, Wait
+from loopdeck.core.run import Call, Iteration, Reservation, Run, Wait
 from loopdeck.core.stamp import Stamp as Stamp
 from loopdeck.core.unknown import Unknown
 
@@ -119,7 +118,8 @@ def _settled(run: Run, event: ev.ModelCallSettled, stamp: Stamp) -> None:
     if reservation.role != "maker":
         return
     if event.failure is not None:
-        _failed(run, event)
+        run.session = event.session or run.session
+        foldagent.fail(run, event.failure, event.message, event.retry_after)
         return
     run.failures = run.patience = 0
     run.retry = None
@@ -139,21 +139,6 @@ def _settled(run: Run, event: ev.ModelCallSettled, stamp: Stamp) -> None:
     run.replied = event.stop in ("end", "refused") and not event.asked and event.problem is None
     if event.stop == "refused":
         run.maker_end = "refused"
-
-
-def _failed(run: Run, event: ev.ModelCallSettled) -> None:
-    failure = event.failure
-    assert failure is not None
-    run.failure = f"{failure}: {event.message}" if event.message else failure
-    run.session = event.session or run.session
-    if failure not in RETRYABLE:
-        run.fatal = failure
-        return
-    if failure in PATIENT:
-        run.patience += 1
-    else:
-        run.failures += 1
-    run.retry = Retry(failure, event.retry_after, run.patience + run.failures)
 
 
 def _limit(run: Run, event: ev.LimitReached, stamp: Stamp) -> None:

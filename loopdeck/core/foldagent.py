@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from loopdeck.core import agentevents as ae
-from loopdeck.core.conversation import PATIENT, RETRYABLE
+from loopdeck.core.conversation import PATIENT, RETRYABLE, FailureKind
 from loopdeck.core.run import Call, Retry, Run
 from loopdeck.core.stamp import Stamp
 
@@ -31,8 +31,12 @@ def _finished(run: Run, event: ae.AgentTurnFinished, stamp: Stamp) -> None:
     if event.how != "failed":
         run.failures = run.patience = 0
         return
-    failure = event.failure or "server"
-    run.failure = f"{failure}: {event.message}" if event.message else failure
+    fail(run, event.failure or "server", event.message, None)
+
+
+def fail(run: Run, failure: FailureKind, message: str, after: float | None) -> None:
+    """A model call, or a turn, came to nothing: it is made again, `after` so many seconds if the provider said so, or can't be."""
+    run.failure = f"{failure}: {message}" if message else failure
     if failure not in RETRYABLE:
         run.fatal = failure
         return
@@ -40,7 +44,7 @@ def _finished(run: Run, event: ae.AgentTurnFinished, stamp: Stamp) -> None:
         run.patience += 1
     else:
         run.failures += 1
-    run.retry = Retry(failure, None, run.patience + run.failures)
+    run.retry = Retry(failure, after, run.patience + run.failures)
 
 
 def _asked(run: Run, event: ae.ToolCallAsked, stamp: Stamp) -> None:

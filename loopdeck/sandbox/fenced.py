@@ -14,15 +14,15 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from loopdeck.sandbox import caches
+from loopdeck.sandbox.around import WrappingDoor
 from loopdeck.sandbox.keepsakes import Keepsakes
-from loopdeck.sandbox.outlet import OnOutput
-from loopdeck.sandbox.plain import GRACE_S, PlainDoor
-from loopdeck.sandbox.port import Command, Conversation, Finished
+from loopdeck.sandbox.plain import GRACE_S
+from loopdeck.sandbox.port import Command
 from loopdeck.sandbox.seals import Seals
 from loopdeck.sandbox.syscalls import fenced
 from loopdeck.sandbox.toolchains import SYSTEM
@@ -53,16 +53,13 @@ def version() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _VERSION)))
 
 
-class FencedDoor(PlainDoor):
+class FencedDoor(WrappingDoor):
     """Runs commands within `walls`, as far as Landlock can hold them. `scratch` is a folder for what goes with each command."""
 
     name = "landlock"
-    confines = True
 
     def __init__(self, walls: Walls, marker: str, scratch: Path, *, grace_s: float = GRACE_S) -> None:
-        super().__init__(marker, grace_s=grace_s)
-        self._walls = walls
-        self._scratch = scratch
+        super().__init__(walls, marker, scratch, grace_s=grace_s)
         self._keepsakes: Keepsakes | None = None
         self._forget: weakref.finalize[..., FencedDoor] | None = None
         self._sealed = 0
@@ -74,23 +71,8 @@ class FencedDoor(PlainDoor):
             self._forget()
             self._forget = None
 
-    async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
-        """Run to the end; see the port. The command can read what the walls show, write to its own folders, and no more.
-
-        Raises WorkspaceError if the command can't be started.
-        """
-        with self._around(command) as held:
-            return await super().run(held, on_output)
-
-    @contextlib.asynccontextmanager
-    async def open(self, command: Command) -> AsyncIterator[Conversation]:
-        """Start it and talk with it; see the port. Raises WorkspaceError as `run` does."""
-        with self._around(command) as held:
-            async with super().open(held) as conversation:
-                yield conversation
-
     @contextlib.contextmanager
-    def _around(self, command: Command) -> Iterator[Command]:
+    def around(self, command: Command) -> Iterator[Command]:
         """The command as it puts up its own fence; what it needs stands meanwhile."""
         refuse(command)
         with contextlib.ExitStack() as stack:

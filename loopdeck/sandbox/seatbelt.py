@@ -7,15 +7,15 @@ a command runs. What ends a command's processes is the plain door's, as well as 
 import contextlib
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from loopdeck.core import gatedpaths
 from loopdeck.sandbox import caches
-from loopdeck.sandbox.outlet import OnOutput
-from loopdeck.sandbox.plain import GRACE_S, PlainDoor
-from loopdeck.sandbox.port import Command, Conversation, Finished
+from loopdeck.sandbox.around import WrappingDoor
+from loopdeck.sandbox.plain import GRACE_S
+from loopdeck.sandbox.port import Command
 from loopdeck.sandbox.seals import STAND_INS, Seals
 from loopdeck.sandbox.waiting import refuse
 from loopdeck.sandbox.walls import Walls, own_folders
@@ -75,32 +75,17 @@ def _quoted(path: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-class SeatbeltDoor(PlainDoor):
+class SeatbeltDoor(WrappingDoor):
     """Runs commands within `walls` by sandbox-exec. `scratch` is a folder for what goes with each command."""
 
     name = "sandbox-exec"
-    confines = True
 
     def __init__(self, walls: Walls, marker: str, scratch: Path, *, grace_s: float = GRACE_S) -> None:
-        super().__init__(marker, grace_s=grace_s)
-        self._walls = walls
-        self._scratch = scratch
+        super().__init__(walls, marker, scratch, grace_s=grace_s)
         self._seals = Seals(walls.tree, walls.protect)
 
-    async def run(self, command: Command, on_output: OnOutput | None = None) -> Finished:
-        """Run to the end; see the port. Raises WorkspaceError if the command can't be started."""
-        with self._around(command) as held:
-            return await super().run(held, on_output)
-
-    @contextlib.asynccontextmanager
-    async def open(self, command: Command) -> AsyncIterator[Conversation]:
-        """Start it and talk with it; see the port. Raises WorkspaceError as `run` does."""
-        with self._around(command) as held:
-            async with super().open(held) as conversation:
-                yield conversation
-
     @contextlib.contextmanager
-    def _around(self, command: Command) -> Iterator[Command]:
+    def around(self, command: Command) -> Iterator[Command]:
         """The command as sandbox-exec starts it; what it needs stands meanwhile."""
         refuse(command)
         with tempfile.TemporaryDirectory(prefix="fence-", dir=self._scratch, ignore_cleanup_errors=True) as base:

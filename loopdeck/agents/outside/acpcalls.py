@@ -13,8 +13,8 @@ from pathlib import Path
 from loopdeck.agents.outside import patches
 from loopdeck.agents.outside.codexcalls import unwrapped
 from loopdeck.agents.outside.foreign import inside
+from loopdeck.agents.outside.listening import Json, count, part, parts, text
 from loopdeck.agents.outside.port import Shown
-from loopdeck.agents.outside.rpc import Json, count, part, parts, text
 from loopdeck.core.usage import Usage
 
 _COMMAND = ("command", "cmd", "script")

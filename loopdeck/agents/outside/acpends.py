@@ -7,9 +7,9 @@ import json
 import re
 
 from loopdeck.agents import failures
+from loopdeck.agents.outside.listening import Refused, part, text
 from loopdeck.agents.outside.port import Ended
 from loopdeck.agents.outside.refusals import refused_by_us, unwrapped
-from loopdeck.agents.outside.rpc import Refused, part, text
 
 _AUTH_REQUIRED = -32000
 _STATUS = re.compile(r"([45]\d\d)\b")

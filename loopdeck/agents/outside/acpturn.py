@@ -14,9 +14,10 @@ from msgspec import structs
 from loopdeck.agents.outside import acpcalls as calls
 from loopdeck.agents.outside import acpends as ends
 from loopdeck.agents.outside.acpquirks import Quirks
+from loopdeck.agents.outside.listening import Json, Refused, count, part, parts, text
 from loopdeck.agents.outside.playing import soon
 from loopdeck.agents.outside.port import Allowed, Denied, Ended, Host, Server, Shown, Task
-from loopdeck.agents.outside.rpc import NO_SUCH_METHOD, Json, Peer, Refused, count, part, parts, text
+from loopdeck.agents.outside.rpc import NO_SUCH_METHOD, Peer
 
 VERSION = 1
 _CANCELLED: Json = {"outcome": {"outcome": "cancelled"}}

@@ -7,8 +7,8 @@ its known input and an estimate of its output, never nothing.
 
 from msgspec import Struct
 
+from loopdeck.agents.outside.listening import Json, count, part, text
 from loopdeck.agents.outside.port import Host
-from loopdeck.agents.outside.rpc import Json, count, part, text
 from loopdeck.core.usage import Usage
 
 _BYTES_A_TOKEN = 4

@@ -7,9 +7,9 @@ crash of the agent's.
 import json
 
 from loopdeck.agents import failures
+from loopdeck.agents.outside.listening import Json, count, text
 from loopdeck.agents.outside.port import Ended
 from loopdeck.agents.outside.refusals import refused_by_us
-from loopdeck.agents.outside.rpc import Json, count, text
 from loopdeck.core.conversation import FailureKind
 
 _NO_CONVERSATION = "No conversation found"

@@ -16,9 +16,9 @@ from loopdeck.agents.outside import claudeends as ends
 from loopdeck.agents.outside.claudebooks import Books
 from loopdeck.agents.outside.claudewire import Wire
 from loopdeck.agents.outside.foreign import Tongue, Unfit
+from loopdeck.agents.outside.listening import Json, Refused, count, part, parts, text
 from loopdeck.agents.outside.playing import soon
 from loopdeck.agents.outside.port import Allowed, Denied, Ended, Host, Shown, Task
-from loopdeck.agents.outside.rpc import Json, Refused, count, part, parts, text
 
 DECIDES_S = 2.0
 """How long a hook waits for the gate: a rule's decision takes milliseconds, and a person's is waited for elsewhere."""
@@ -58,7 +58,7 @@ class ClaudeTurn:
         hook = {"matcher": "*", "hookCallbackIds": [_HOOK], "timeout": _HOOK_S}
         await soon(wire, "initialize", {"hooks": {"PreToolUse": [hook]}}, self._start_s)
         prompt = [{"type": "text", "text": self._task.prompt}]
-        await wire.say({"type": "user", "message": {"role": "user", "content": prompt}, "parent_tool_use_id": None, "session_id": ""})
+        await wire.send({"type": "user", "message": {"role": "user", "content": prompt}, "parent_tool_use_id": None, "session_id": ""})
         result = await self._over
         self._books.account(result, resumed=bool(self._task.resume))
         for denial in parts(result, "permission_denials"):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from loopdeck.agents.outside import patches
 from loopdeck.agents.outside.foreign import inside
+from loopdeck.agents.outside.listening import Json, part, parts, text
 from loopdeck.agents.outside.port import Shown
-from loopdeck.agents.outside.rpc import Json, part, parts, text
 
 _SHELLS = frozenset({"bash", "sh", "zsh"})
 _SCRIPT = frozenset({"-lc", "-c"})

@@ -6,9 +6,9 @@ Invariant: what the gateway refused is its sentence, and no crash of the agent's
 import re
 
 from loopdeck.agents import failures
+from loopdeck.agents.outside.listening import Json, text
 from loopdeck.agents.outside.port import Ended
 from loopdeck.agents.outside.refusals import refused_by_us, unwrapped
-from loopdeck.agents.outside.rpc import Json, text
 from loopdeck.core.conversation import FailureKind
 
 MOST_NOTES = 50

@@ -14,9 +14,10 @@ from msgspec import Struct, structs
 from loopdeck.agents.openai_chat import disjoint
 from loopdeck.agents.outside import codexcalls as calls
 from loopdeck.agents.outside import codexends as ends
+from loopdeck.agents.outside.listening import Gone, Json, Refused, count, part, parts, text
 from loopdeck.agents.outside.playing import Late, soon
 from loopdeck.agents.outside.port import Allowed, Denied, Ended, Host, Server, Shown, Task
-from loopdeck.agents.outside.rpc import NO_SUCH_METHOD, Gone, Json, Peer, Refused, count, part, parts, text
+from loopdeck.agents.outside.rpc import NO_SUCH_METHOD, Peer
 
 _CLEAN_S = 2.0
 _INSTEAD = "The operator did not allow the call as it was, but allows this one in its place: make it now.\n{arguments}"

@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Protocol
 
+from loopdeck.agents.outside.listening import Gone, Json, Refused, Rubbish
 from loopdeck.agents.outside.port import Ended
-from loopdeck.agents.outside.rpc import Gone, Json, Refused, Rubbish
 from loopdeck.sandbox.port import Conversation
 
 START_S = 90.0

@@ -6,8 +6,8 @@ Invariant: a request that we did not let through is told by our own sentence, an
 import json
 import re
 
+from loopdeck.agents.outside.listening import part, text
 from loopdeck.agents.outside.port import Ended
-from loopdeck.agents.outside.rpc import part, text
 
 _OURS = re.compile(r"loopdeck: [^\"\n\\{]+")
 _BUDGET = "budget"
