@@ -138,6 +138,8 @@ class Gathering:
         changed = False
         wanted = dict(self._listing.wanted())
         for gone in [one for paths, one in self._runs.items() if paths not in wanted]:
+            # What it has spent today stays spent, though a newer run has its row.
+            self._spent_before[gone.paths] = gone.today
             self._forget(gone)
             changed = True
         for paths, newest in wanted.items():

@@ -266,6 +266,18 @@ def test_caps_of_the_deck_and_what_was_spent_today(tmp_path):
     assert facts.day_cost == 2 * 7 * 4_800_000_000
 
 
+def test_what_was_spent_today_stays_when_a_newer_run_has_the_row(deck):
+    first = WrittenRun(deck, "fix").begun().go_on(30).end()
+    with Following(deck) as following:
+        spent = following.until(lambda s: s.decks and s.decks[0].day_cost).decks[0].day_cost
+        following.row("0/fix", lambda row: row.run == first.paths.run and row.status == "ended")
+        second = WrittenRun(deck, "fix").begun()
+        following.row("0/fix", lambda row: row.run == second.paths.run)
+        assert following.until(lambda s: s.decks).decks[0].day_cost == spent
+        second.go_on(30)
+        following.until(lambda s: s.decks[0].day_cost == 2 * spent)
+
+
 def test_a_watched_run_comes_whole_and_is_nobody_elses(deck):
     run = WrittenRun(deck, "fix").begun().go_on(3)
     with Following(deck) as following:
