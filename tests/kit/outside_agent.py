@@ -50,6 +50,20 @@ def fix(prompt: str) -> None:
     say("I have written answer.txt.")
 
 
+def mend(prompt: str) -> None:
+    """Mends a bug and tries it, telling of each call; asks its model before and after."""
+    file = Path("calc.py")
+    ask_model(f"What is wrong?\n{file.read_text('utf-8')}")
+    tell(event="tool_call", id="t1", tool="edit_file", input={"path": "calc.py", "old": "a - b", "new": "a + b"})
+    file.write_text(file.read_text("utf-8").replace("a - b", "a + b"), "utf-8")
+    tell(event="tool_result", id="t1", output="replaced")
+    tell(event="tool_call", id="t2", tool="bash", input={"command": "python3 -B try_calc.py"})
+    tried = subprocess.run(["python3", "-B", "try_calc.py"], capture_output=True, text=True, check=False)
+    tell(event="tool_result", id="t2", output=tried.stdout.strip(), is_error=tried.returncode != 0)
+    ask_model("Is it done?")
+    say(f"Mended: it adds now; {tried.stdout.strip()}; {'as edited' if sys.flags.dont_write_bytecode else 'as it was'}.")
+
+
 def spend(prompt: str) -> None:
     """Asks and asks; ends when it is refused."""
     for number in range(200):
@@ -118,7 +132,7 @@ def noisy(prompt: str) -> None:
     Path("answer.txt").write_text("fixed\n", "utf-8")
 
 
-WAYS = {one.__name__: one for one in (fix, spend, linger, keys, held, resumed, circle, own_figures, noisy)}
+WAYS = {one.__name__: one for one in (fix, mend, spend, linger, keys, held, resumed, circle, own_figures, noisy)}
 
 if __name__ == "__main__":
     WAYS[sys.argv[1]](sys.stdin.read())

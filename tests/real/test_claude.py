@@ -52,11 +52,11 @@ def seat(front, server, walls="bubblewrap", **more) -> Seat:
     return door
 
 
-def left(door: Seat) -> list[str]:
+def left(door: Seat, loop: str = "mend") -> list[str]:
     """Processes of the run's commands, or of whatever works in its worktree, that are still there."""
-    paths = door.paths("mend")
+    paths = door.paths(loop)
     found = {one.pid for one in family.members(family.Mark(paths.run)).values() if not one.dead}
-    tree = door.folded("mend").worktree
+    tree = door.folded(loop).worktree
     for one in psutil.process_iter():
         try:
             if tree and (one.cwd() == tree or one.cwd().startswith(tree + os.sep)):
