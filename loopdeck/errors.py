@@ -68,3 +68,8 @@ class Bug(LoopdeckError):
     """Our own mistake, such as an event that the lifecycle does not allow. Never the operator's to mend."""
 
     exit_code = 70
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, its remedy with it, as one line."""
+    return " ".join(str(error).replace("\n  ", ". ").split())

@@ -99,17 +99,20 @@ def _in_agent(run: Run, spec: LoopSpec) -> Step:
         return steps.FinishMaker("max_turns")
     if run.no_room or spent_out(run):
         return steps.FinishMaker("budget")
-    step = _next_call(run)
+    # Its own words say who failed, and at what; our word for the kind of failure would only come before them.
+    said = run.failure.partition(": ")[2] or run.failure
+    step = _next_call(run, f"the agent failed: {said}", f"{some(run.failures, 'turn')} of the agent failed in a row, the last: {said}")
     return steps.RunAgent() if isinstance(step, steps.CallModel) else step
 
 
-def _next_call(run: Run) -> Step:
+def _next_call(run: Run, once: str = "", again: str = "") -> Step:
+    """The next call, or why there is none: in the words `once` where no retry mends it, `again` where too many came to nothing."""
     if run.fatal == "context" and run.turns:
         return steps.FinishMaker("context")
     if run.fatal is not None:
-        return broken_off(run, f"the model call failed: {run.failure}")
+        return broken_off(run, once or f"the model call failed: {run.failure}")
     if run.failures >= MAX_FAILURES:
-        return broken_off(run, f"{some(run.failures, 'model call')} failed in a row, the last: {run.failure}")
+        return broken_off(run, again or f"{some(run.failures, 'model call')} failed in a row, the last: {run.failure}")
     if run.retry is not None:
         wait = back_off(run.retry.attempt, run.retry.after)
         if run.settings.max_wall_s is not None:

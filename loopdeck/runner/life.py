@@ -12,7 +12,7 @@ from msgspec import structs
 from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.decide import broken_off, decide
-from loopdeck.errors import Bug, LoopdeckError
+from loopdeck.errors import Bug, LoopdeckError, in_a_line
 from loopdeck.runner.children import Children
 from loopdeck.runner.ending import Ending
 from loopdeck.runner.guard import Guard
@@ -85,7 +85,7 @@ class Life:
             return
         if self._record.dead:
             raise error
-        await self._ending.end(broken_off(self._record.run, str(error).replace("\n", " ")))
+        await self._ending.end(broken_off(self._record.run, in_a_line(error)))
 
     async def _attend(self, step: steps.Step) -> None:
         """Carry out `step`; one that takes its time is attended by looking at the inbox, and a stop cuts it short."""

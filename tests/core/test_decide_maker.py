@@ -5,10 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from loopdeck.core import agentevents as ae
 from loopdeck.core import events as ev
 from loopdeck.core import steps
 from loopdeck.core.decide import LONGEST_WAIT_S, MAX_FAILURES, back_off
 from loopdeck.core.happening import Settings
+from loopdeck.core.spec import Maker
 from tests.core.make import Story, check, loop, verdict
 
 
@@ -251,6 +253,22 @@ def test_what_no_retry_mends_ends_the_run(failure):
     step = making().reply("t1:bash").ran("t1").fail(failure).step()
     assert isinstance(step, steps.EndRun)
     assert (step.reason, step.why) == ("error", f"the model call failed: {failure}: no")
+
+
+def in_an_agent() -> Story:
+    spec = loop()
+    return Story(structs.replace(spec, maker=Maker("claude", "m"))).begun().iteration()
+
+
+def test_an_agent_that_failed_is_told_in_its_own_words():
+    story = in_an_agent().tell(ae.AgentTurnStarted(1, "claude"), ae.AgentTurnFinished("failed", "auth", "claude: Not logged in"))
+    assert story.step() == steps.EndRun("error", why="the agent failed: claude: Not logged in")
+    story = in_an_agent()
+    for turn in range(1, MAX_FAILURES + 1):
+        story.tell(ae.AgentTurnStarted(turn, "claude"), ae.AgentTurnFinished("failed", "server", "claude: gone"))
+    assert story.step() == steps.EndRun("error", why=f"{MAX_FAILURES} turns of the agent failed in a row, the last: claude: gone")
+    story = in_an_agent().tell(ae.AgentTurnStarted(1, "claude"), ae.AgentTurnFinished("failed", "request"))
+    assert story.step() == steps.EndRun("error", why="the agent failed: request")
 
 
 def test_a_conversation_that_outgrew_the_window_ends_the_iteration_unless_its_first_prompt_does():

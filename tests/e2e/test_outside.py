@@ -194,6 +194,17 @@ def test_a_program_that_is_not_there_is_said_with_its_name(front):
     assert "no-such-agent" in door.glance("outside")["why"]
 
 
+def test_an_acp_agent_that_is_not_there_is_said_on_one_line_with_what_to_do(front):
+    files = outside("fix")
+    path = ".loopdeck/loops/outside/loop.toml"
+    files[path] = (
+        files[path].replace('agent = "command"', 'agent = "acp"').replace(f"{sys.executable} agent.py fix", "no-such-agent --acp")
+    )
+    door: Seat = front(files)
+    assert door.run("start", "outside", "--wait").code == 14
+    assert door.glance("outside")["why"] == "there is no program 'no-such-agent'. Mend `command` in `[maker]`, or install it."
+
+
 def _at(process: psutil.Process, tree: str) -> bool:
     try:
         return process.cwd().startswith(tree + os.sep) or process.cwd() == tree
