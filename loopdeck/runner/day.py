@@ -41,7 +41,7 @@ class Day:
             return
         with self._book.mutex.held():
             if not self._fits(cost):
-                raise self._spent()
+                raise self._no_room(cost)
             self._write(more=cost)
 
     def settled(self) -> None:
@@ -71,7 +71,7 @@ class Day:
         day, own = self._own()
         others = self._book.others(day, self._record.run.id)
         if others.spent + own.spent + cost > cap:
-            raise self._spent()
+            raise self._no_room(cost)
         return others.all + own.all + cost <= cap
 
     def _own(self) -> tuple[str, Taken]:
@@ -90,13 +90,20 @@ class Day:
         day, own = self._own()
         self._book.write(day, self._record.run.id, Taken(own.spent, own.reserved + more, own.base))
 
-    def _spent(self) -> DayBudgetSpent:
-        cap = dollars(self._cap or 0)
+    def _no_room(self, cost: int) -> DayBudgetSpent:
+        spent = self._book.others(self._own()[0], self._record.run.id).spent + self._own()[1].spent
+        figures = f"{_money(spent)} is spent, and the call may take {_money(cost)}"
         return DayBudgetSpent(
-            f"the deck's budget for today, ${cap:.2f}, has no room for the next model call",
+            f"the deck's budget for today, {_money(self._cap or 0)}, has no room for the next model call: {figures}",
             where=".loopdeck/deck.toml",
             remedy="Raise `max_cost_usd_per_day` and resume the run, or resume it tomorrow.",
         )
+
+
+def _money(cost: int) -> str:
+    """Picodollars in dollars; small sums to a hundredth of a cent, as a small cap would look used up otherwise."""
+    amount = dollars(cost)
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 
 def _day(at: str) -> str:

@@ -20,7 +20,10 @@ def test_who_has_no_room_stands_still_until_the_cap_is_raised(front):
     assert door.done("one").spend.cost == 9_000_000_000
     door.ok("start", "two")
     entry = door.until("two", "paused")
-    assert "the deck's budget for today, $0.03, has no room for the next model call" in entry["why"]
+    assert (
+        "the deck's budget for today, $0.0330, has no room for the next model call: $0.0090 is spent, and the call may take $0.0"
+        in entry["why"]
+    )
     assert "max_cost_usd_per_day" in entry["why"]
     (door.repo / ".loopdeck" / "deck.toml").write_text(capped(1.0)[".loopdeck/deck.toml"], "utf-8")
     door.ok("resume", "two")
