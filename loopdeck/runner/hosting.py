@@ -7,9 +7,10 @@ one at a time, so that a person is asked one thing at a time. Invariant: a grant
 import asyncio
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from loopdeck.agents.gateway.address import Address
 from loopdeck.agents.outside.port import Allowed, Denied, Shown
@@ -19,6 +20,7 @@ from loopdeck.core import progress
 from loopdeck.core import trace as tr
 from loopdeck.core.conversation import ToolUse
 from loopdeck.core.run import Call, Run
+from loopdeck.core.spec import Connector
 from loopdeck.core.usage import Usage
 from loopdeck.errors import WorkspaceError
 from loopdeck.runner.desk import Desk
@@ -32,8 +34,8 @@ POLL_S = 0.05
 """How often it is looked whether a person has decided, or the run goes on."""
 OWN = "the agent's own"
 """The rule of calls that an agent makes without asking."""
+_HERE = ("127.0.0.1", "localhost")
 _ANSWERED = frozenset({"approved", "denied"})
-_UNTOLD = "not told"
 
 
 class Hosting:
@@ -43,7 +45,7 @@ class Hosting:
         self._site = site
         self._record: Record = site.record
         self._metering = metering
-        self._forwards = (Forward("gateway", address.port, ("127.0.0.1", address.port)),) if address is not None else ()
+        self._forwards = tuple(_forwards(site.spec.maker.connectors, address))
         self._desk = Desk(site)
         self._asking = asyncio.Lock()
         self._answers: dict[str, Allowed | Denied] = {}
@@ -208,3 +210,13 @@ class Hosting:
             if self._desk.is_same(approval, use) or (call.arguments and call.arguments == use.arguments):
                 return call
         return None
+
+
+def _forwards(connectors: Iterable[Connector], address: Address | None) -> Iterator[Forward]:
+    """Ports of this machine that the agent needs: the gateway's, and those of MCP servers that run here."""
+    if address is not None:
+        yield Forward("gateway", address.port, (_HERE[0], address.port))
+    for one in connectors:
+        url = urlsplit(one.url)
+        if url.hostname in _HERE and url.port:
+            yield Forward(one.name, url.port, (_HERE[0], url.port))

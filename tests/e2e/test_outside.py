@@ -153,6 +153,18 @@ def test_what_it_says_of_its_own_spending_is_only_compared(front):
     assert door.folded("outside").spend.usage == Usage()
 
 
+def test_an_mcp_server_on_this_machine_is_within_its_reach_and_nothing_else_is(front):
+    with serving_process(TALK) as server:
+        port = server.url.rpartition(":")[2]
+        files = outside("neighbour")
+        path = ".loopdeck/loops/outside/loop.toml"
+        files[path] += f'\n[[maker.connector]]\nname = "near"\nurl = "{server.url}/mcp"\n'
+        door: Seat = front({**files, "port.txt": port})
+        said = door.run("start", "outside", "--wait")
+    assert said.code == 0, (said, door.log("outside"))
+    assert "wrong" not in (door.worktree("outside") / "answer.txt").read_text("utf-8")
+
+
 def test_whatever_it_prints_harms_nobody(front):
     door: Seat = front(outside("noisy"))
     assert door.run("start", "outside", "--wait").code == 0

@@ -132,7 +132,20 @@ def noisy(prompt: str) -> None:
     Path("answer.txt").write_text("fixed\n", "utf-8")
 
 
-WAYS = {one.__name__: one for one in (fix, mend, spend, linger, keys, held, resumed, circle, own_figures, noisy)}
+def neighbour(prompt: str) -> None:
+    """Reaches the server whose port is in the repository, and no other."""
+    port = int(Path("port.txt").read_text("utf-8"))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}/ledger", timeout=10) as page:
+        Path("answer.txt").write_text(f"fixed {page.read().decode()}\n", "utf-8")
+    try:
+        opener.open(f"http://127.0.0.1:{port + 1}/ledger", timeout=2)
+    except OSError:
+        return
+    Path("answer.txt").write_text("wrong: another port answers\n", "utf-8")
+
+
+WAYS = {one.__name__: one for one in (fix, mend, spend, linger, keys, held, resumed, circle, own_figures, noisy, neighbour)}
 
 if __name__ == "__main__":
     WAYS[sys.argv[1]](sys.stdin.read())
