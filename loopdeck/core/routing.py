@@ -8,10 +8,10 @@ model; a model that a person has set on the live run is never routed away from, 
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from loopdeck.core.budget import SOFT, share_spent
-from loopdeck.core.loopfile.who import agent_of
+from loopdeck.core.loopfile.who import agent_of, asked_as
 from loopdeck.core.run import Run
 from loopdeck.core.spec import LoopSpec
 
@@ -52,7 +52,10 @@ def maker_route(run: Run, spec: LoopSpec) -> Route:
 
 def triage_route(spec: LoopSpec) -> Route | None:
     """Who looks through what is open before the maker begins; None if the loop has no such role."""
-    return _to(spec, spec.models.triage, "triage", "what to take first") if spec.models.triage else None
+    if not spec.models.triage:
+        return None
+    named = _to(spec, spec.models.triage, "triage", "what to take first")
+    return structs.replace(named, agent=asked_as(named.agent, named.model))
 
 
 def routes(spec: LoopSpec) -> tuple[Route, ...]:

@@ -11,7 +11,7 @@ from loopdeck.agents.port import ModelAgent
 from loopdeck.agents.registry import make_agent
 from loopdeck.core import binding, gate
 from loopdeck.core.happening import Walls
-from loopdeck.core.loopfile.who import judge_of
+from loopdeck.core.loopfile.who import asked_as, judge_of
 from loopdeck.core.spec import LoopSpec, Price, RubricCheck
 from loopdeck.runner.connected import Connected
 from loopdeck.runner.day import Day
@@ -121,14 +121,19 @@ class Site:
         """The agent that makes the maker's calls to models of `kind`: its own, or another that work is routed to."""
         maker = self.spec.maker
         if kind != maker.agent:
-            return self._agent(f"maker:{kind}", kind, "", "script", maker.script)
+            return self._agent(f"maker:{kind}", kind, self._base_url(kind), "script", maker.script)
         return self._agent("maker", kind, maker.base_url, "script", maker.script)
 
     def check_agent(self, check: str, rubric: RubricCheck) -> tuple[str, ModelAgent, str]:
         """Kind, agent and model of a rubric check, whose session is never the maker's."""
         kind, model = judge_of(self.spec, rubric, self.record.run.settings.model)
-        base_url = rubric.base_url or (self.spec.maker.base_url if kind == self.spec.maker.agent else "")
+        base_url = rubric.base_url or self._base_url(kind)
         return kind, self._agent(f"check:{check}", kind, base_url, f"script:{check}", rubric.script), model
+
+    def _base_url(self, kind: str) -> str:
+        """The address that the loop file gives its maker, for another one of the same vendor."""
+        maker = self.spec.maker
+        return maker.base_url if kind == asked_as(maker.agent, maker.model) else ""
 
     def _agent(self, key: str, kind: str, base_url: str, script: str, where: str) -> ModelAgent:
         if key not in self._agents:

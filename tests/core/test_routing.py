@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from loopdeck.core.happening import Settings
+from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.routing import Route, maker_route, triage_route
 from loopdeck.core.run import Iteration, Run, Spend
-from loopdeck.core.spec import Maker, Models
+from loopdeck.core.spec import Maker, Models, RubricCheck
 from loopdeck.core.usage import Usage
 from tests.core.make import loop
 
@@ -73,6 +74,22 @@ def test_triage_is_asked_only_where_it_is_named():
     spec = structs.replace(loop(), maker=Maker("anthropic", "own"))
     assert triage_route(spec) is None
     assert triage_route(structs.replace(spec, models=ALL)) == Route("anthropic", "small", "triage", "what to take first")
+
+
+@pytest.mark.parametrize(
+    ("agent", "written", "asked", "model"),
+    [
+        ("claude", "claude-haiku-4-5", "anthropic", "claude-haiku-4-5"), ("codex", "gpt-5-mini", "openai", "gpt-5-mini"),
+        ("claude", "openai:gpt-5-mini", "openai", "gpt-5-mini"), ("anthropic", "codex:gpt-5-mini", "openai", "gpt-5-mini"),
+        ("acp", "claude-haiku-4-5", "anthropic", "claude-haiku-4-5"), ("command", "gpt-5-mini", "openai", "gpt-5-mini"),
+    ],
+)  # fmt: skip
+def test_a_triage_and_a_judge_of_an_agents_kind_are_asked_by_ourselves(agent, written, asked, model):
+    spec = structs.replace(loop(), maker=Maker(agent, "own"), models=Models(triage=written, check=written))
+    route = triage_route(spec)
+    assert route is not None
+    assert (route.agent, route.model) == (asked, model)
+    assert judge_of(spec, RubricCheck("RUBRIC.md")) == (asked, model)
 
 
 names = st.sampled_from(["", "x", "openai:x", "llama3:8b"])

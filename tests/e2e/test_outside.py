@@ -63,6 +63,16 @@ def test_any_program_is_a_maker_and_is_metered_to_the_token(front):
     assert sent.template.startswith("agent.md@")
 
 
+def test_a_triage_beside_it_is_asked_by_loopdeck_itself(front):
+    with serving_process(TALK) as server:
+        door: Seat = front(outside("fix", models={"triage": "claude-haiku-4-5"}))
+        door.env |= served(server.url)
+        run = door.done("outside")
+        assert run.spend.usage == server.billed()
+        assert run.spend.model_calls == 3
+    assert [bool(one.plan) for one in door.events("outside") if isinstance(one, ae.TriageFinished)] == [True]
+
+
 def test_it_never_sees_a_real_key(front):
     with serving_process(TALK) as server:
         door: Seat = front(outside("keys"))

@@ -8,7 +8,7 @@ from loopdeck.core import shapes
 from loopdeck.core.loopfile.available import NOT_YET, refuse
 from loopdeck.core.loopfile.remedies import remedies
 from loopdeck.core.shapes import loop_name
-from loopdeck.core.spec import CHILDREN, TOOL_NAMES, AgentKind, Connector, LoopSpec, Maker, Models, RubricCheck
+from loopdeck.core.spec import CHILDREN, OUTSIDE, TOOL_NAMES, AgentKind, Connector, LoopSpec, Maker, Models, RubricCheck
 from loopdeck.core.tables import Complaint, Shape, Table, listed, nearest
 
 AGENTS: tuple[AgentKind, ...] = get_args(AgentKind)
@@ -72,6 +72,15 @@ def agent_of(written: str) -> AgentKind | None:
     return next((agent for agent in AGENTS if colon and agent == head), None)
 
 
+def asked_as(kind: str, model: str) -> str:
+    """Which of our own agents puts a question to a model of `kind`, for a triage or a rubric: where that is an agent with a loop of
+    its own, its vendor's, as far as its name or the model's tells.
+    """
+    if kind not in OUTSIDE:
+        return kind
+    return "anthropic" if kind == "claude" or (kind != "codex" and model.startswith("claude")) else "openai"
+
+
 def judge_of(spec: LoopSpec, rubric: RubricCheck, makers_model: str = "") -> tuple[str, str]:
     """Kind of agent and model of a rubric check: its own, else the loop's `models.check`, else the maker's (in another session).
 
@@ -85,7 +94,7 @@ def judge_of(spec: LoopSpec, rubric: RubricCheck, makers_model: str = "") -> tup
     kind = kind or spec.maker.agent
     if not model and kind == spec.maker.agent:
         model = makers_model or spec.maker.model
-    return kind, model
+    return asked_as(kind, model), model
 
 
 def _misspelled(table: Table, role: str, agent: str) -> None:
