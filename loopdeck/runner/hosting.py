@@ -45,6 +45,8 @@ class Hosting:
         self._site = site
         self._record: Record = site.record
         self._metering = metering
+        self.metered = address is not None
+        """Whether its requests go through the gateway."""
         self._forwards = tuple(_forwards(site.spec.maker.connectors, address))
         self._desk = Desk(site)
         self._asking = asyncio.Lock()

@@ -58,16 +58,17 @@ class Metering:
             self._charge(model or self._record.run.settings.model, usage, cost_usd)
 
     def _charge(self, model: str, usage: Usage, cost_usd: float | None) -> None:
-        vendor = VENDORS.get(self._kind) or ""
-        cost = prices.cost(model, usage, vendor, self._site.prices)
-        if cost is None and cost_usd is not None:
-            cost = picodollars(cost_usd)
+        vendor, run = VENDORS.get(self._kind) or "", self._record.run
+        # By the name that the agent gives the model, else by that of the loop file, else as the agent says.
+        known = (prices.cost(name, usage, vendor, self._site.prices) for name in dict.fromkeys((model, run.settings.model)) if name)
+        cost = next((one for one in known if one is not None), None if cost_usd is None else picodollars(cost_usd))
         called = self._account.reserve("agent", model, usage.tokens - usage.output, Room(usage.output, cost))
         self._account.settle(ev.ModelCallSettled(called.id, usage, cost, "estimated"))
-        limit = spent_out(self._record.run)
-        if limit in ("cost_usd", "tokens") and not self._record.run.no_room:
-            most, run = self._record.run.settings.max_cost or 0, self._record.run
-            self._account.no_room("agent", NoRoom(limit, max(0, most - taken_cost(run)) if limit == "cost_usd" else 0))
+        # What can't be priced can't be held to a cap in dollars either.
+        limit = "cost_usd" if cost is None and run.settings.max_cost and not run.settings.max_tokens else spent_out(run)
+        if limit in ("cost_usd", "tokens") and not run.no_room:
+            left = max(0, (run.settings.max_cost or 0) - taken_cost(run)) if limit == "cost_usd" else 0
+            self._account.no_room("agent", NoRoom(limit, left))
 
     def _compare(self) -> None:
         metered = _less(self._record.run.spend.usage, self._before)

@@ -175,7 +175,8 @@ class OutsideMaking:
             if run.no_room:
                 hosting.end("budget")
             over = (over + _LOOK_S) if hosting.how else 0.0
-            if over >= _GRACE_S:
+            # Through the gateway nothing more can be spent; by its own login it has to be cut off.
+            if over >= (_GRACE_S if hosting.metered else _LOOK_S):
                 return
 
     @contextmanager
