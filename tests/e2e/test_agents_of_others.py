@@ -12,6 +12,7 @@ from tests.kit.outside_stage import fake
 
 pytestmark = pytest.mark.usefixtures("without_walls")
 
+MAKE = {"allow": ["bash(make test)"]}
 NEVER = [{"name": "never", "run": "false"}]
 KINDS = {
     "claude": ("claude", "fake_claude.py", {"agent": "claude"}, "ANTHROPIC_API_KEY"),
@@ -45,7 +46,11 @@ def answered(door: Seat, *, say_yes=True) -> list[str]:
         asked.append(waits.tool)
         said = ("approve", waits.id) if say_yes else ("deny", waits.id, "--why", "not on a Friday")
         door.ok(*said)
-        door.wait("outer", lambda one, known=waits.id: one.run.approvals[known].decided)
+        _until_taken(door, waits.id)
+
+
+def _until_taken(door: Seat, approval: str) -> None:
+    door.wait("outer", lambda one: one.run.approvals[approval].decided)
 
 
 @pytest.mark.req("S1-14")
@@ -76,7 +81,7 @@ def test_each_hears_a_no(front, tmp_path, kind):
 
 
 def test_by_its_own_login_its_own_word_counts_and_is_marked(front, tmp_path):
-    door = seat(front, tmp_path, "claude", keyed=False, gates={"allow": ["bash(make test)"]})
+    door = seat(front, tmp_path, "claude", keyed=False, gates=MAKE)
     door.ok("start", "outer", "--wait")
     run = door.folded("outer")
     assert run.spend.certainty == "estimated"
@@ -87,15 +92,13 @@ def test_by_its_own_login_its_own_word_counts_and_is_marked(front, tmp_path):
 
 
 def test_its_own_word_trips_the_budget_too(front, tmp_path):
-    door = seat(
-        front, tmp_path, "claude", keyed=False, gates={"allow": ["bash(make test)"]}, end={"max_cost_usd": 0.0001}, checks=NEVER
-    )
+    door = seat(front, tmp_path, "claude", keyed=False, gates=MAKE, end={"max_cost_usd": 0.0001}, checks=NEVER)
     assert door.run("start", "outer", "--wait").code == 11
     assert door.folded("outer").limit == "cost_usd"
 
 
 def test_through_the_gateway_nothing_counts_that_did_not_pass_it(front, tmp_path):
-    door = seat(front, tmp_path, "claude", gates={"allow": ["bash(make test)"]})
+    door = seat(front, tmp_path, "claude", gates=MAKE)
     door.ok("start", "outer", "--wait")
     assert door.folded("outer").spend.usage == Usage()
     said = [one.text for one in door.trace("outer") if isinstance(one, tr.Noted)]
