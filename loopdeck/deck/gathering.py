@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
+from loopdeck.deck.attached import Attending
 from loopdeck.deck.attention import Order, order
 from loopdeck.deck.chores import Chores
 from loopdeck.deck.counting import Counts
@@ -43,6 +44,7 @@ class Gathering:
         self._runs: dict[RunPaths, Followed] = {}
         # Of loops without a run, and of runs without a folder.
         self._idle: dict[str, tuple[Order, LoopRow]] = {}
+        self._attached = Attending(deck.home, lookout, self)
         self.chores = Chores()
         self._caps = Caps()
         self._spent_before: dict[RunPaths, int] = {}
@@ -64,7 +66,7 @@ class Gathering:
         """
         self._new_day(now)
         closely = closely or now - self._looked_at >= FILES_S
-        changed = self._list(now)
+        changed = self._list(now) | self._attached.look()
         if soon or closely:
             changed |= self._list_idle()
         if soon:
@@ -101,7 +103,7 @@ class Gathering:
         known = self._facts
         now = DeckFacts(
             known.name, known.root, known.home, self._supervised, self._unread, self._caps.unread, spent, self._caps.day_cost,
-            self.chores.trouble,
+            self.chores.trouble, self._attached.seen,
         )  # fmt: skip
         if _values(now) != _values(known):
             self._facts = now

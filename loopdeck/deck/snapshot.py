@@ -12,6 +12,7 @@ from loopdeck.core.happening import Reason, Settings, Walls
 from loopdeck.core.lifecycle import Phase, Status
 from loopdeck.core.run import Approval, Run
 from loopdeck.core.usage import Certainty, Usage
+from loopdeck.store.sessions import Session
 
 Attention = Literal["asking", "broken", "waiting", "unread", "working", "queued", "quiet"]
 """Who needs the operator, most urgent first: asks him; hung, lost or in error; stands still; ended with work nobody has read; …"""
@@ -20,7 +21,10 @@ Fate = Literal["merged", "discarded", "waits", ""]
 
 
 class DeckFacts(Struct, frozen=True, eq=False):
-    """One deck: its name, checkout and home; `unread_cap` is `max_unread_lines`; `trouble` is what can't be read, in words."""
+    """One deck: its name, checkout and home; `unread_cap` is `max_unread_lines`; `trouble` is what can't be read, in words.
+
+    `sessions` are those of agents that were started elsewhere and tell of themselves by a hook, the newest last.
+    """
 
     name: str
     root: str
@@ -31,6 +35,7 @@ class DeckFacts(Struct, frozen=True, eq=False):
     day_cost: int = 0
     day_cap: int | None = None
     trouble: tuple[str, ...] = ()
+    sessions: tuple[Session, ...] = ()
 
 
 class LoopRow(Struct, frozen=True, eq=False, kw_only=True):

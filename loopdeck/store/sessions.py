@@ -110,26 +110,72 @@ def _files(folder: Path, wanted: Callable[[float], bool]) -> Iterator[Path]:
     yield from sorted(paths)
 
 
+class Attached:
+    """The sessions of a folder, for whoever looks again and again: of each file only what is new is read. Not for several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, tuple[int, Session | None]] = {}
+        self.seen: tuple[Session, ...] = ()
+        """Those of the last day that have not ended, the newest last."""
+
+    def look(self) -> bool:
+        """Look; True if there is something new."""
+        names = [path.stem for path in _files(self._folder, lambda age: age <= SHOWN_S)]
+        self._read = {name: self._on(name) for name in names}
+        found = [
+            msgspec.structs.replace(one, braked=braked(self._folder, one.session))
+            for _, one in self._read.values()
+            if one is not None and not one.ended
+        ]
+        before, self.seen = self.seen, tuple(sorted(found, key=lambda one: one.last))
+        return before != self.seen
+
+    def files(self) -> Iterator[Path]:
+        """The files that grow as the sessions go on."""
+        return (self._folder / f"{one.session}{_LINES}" for one in self.seen)
+
+    def _on(self, name: str) -> tuple[int, Session | None]:
+        at, known = self._read.get(name, (0, None))
+        data, at = _more(self._folder / f"{name}{_LINES}", at)
+        for line in _lines(data):
+            known = _further(known, name, line)
+        return at, known
+
+
 def _folded(folder: Path, session: str) -> Session | None:
-    lines = list(_lines(folder / f"{session}{_LINES}"))
-    if not lines:
-        return None
-    calls = [one for one in lines if one.verdict]
-    agent = next((one.agent for one in lines if one.agent), "")
-    doing = f"{calls[-1].tool} {calls[-1].summary}".strip() if calls else ""
-    return Session(
-        session, agent, lines[-1].cwd, lines[0].at, lines[-1].at, len(calls), sum(one.verdict == "deny" for one in calls),
-        sum(one.verdict == "ask" for one in calls), lines[-1].event == "SessionEnd", braked(folder, session), doing,
+    found = None
+    for line in _lines(_more(folder / f"{session}{_LINES}", 0)[0]):
+        found = _further(found, session, line)
+    return None if found is None else msgspec.structs.replace(found, braked=braked(folder, session))
+
+
+def _further(known: Session | None, session: str, line: Line) -> Session:
+    """What is known of a session, and one more line of it."""
+    one = known or Session(session, line.agent, line.cwd, line.at, line.at)
+    asked = bool(line.verdict)
+    return msgspec.structs.replace(
+        one, agent=one.agent or line.agent, cwd=line.cwd, last=line.at, calls=one.calls + asked,
+        refused=one.refused + (line.verdict == "deny"), asked=one.asked + (line.verdict == "ask"), ended=line.event == "SessionEnd",
+        doing=f"{line.tool} {line.summary}".strip() if asked else one.doing,
     )  # fmt: skip
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _more(path: Path, at: int) -> tuple[bytes, int]:
+    """The whole lines from there on, at most the last `MOST` bytes of them, and where the next begins."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - MOST))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(at, size - MOST))
             data = file.read(MOST)
+            begun = file.tell() - len(data)
     except OSError:
-        return
+        return b"", at
+    whole = data.rfind(b"\n") + 1
+    return data[:whole], begun + whole
+
+
+def _lines(data: bytes) -> Iterator[Line]:
     for line in data.split(b"\n"):
         try:
             yield msgspec.json.decode(line, type=Line)

@@ -22,6 +22,7 @@ PLACES = {
     "review": ("review", "ReviewScreen"), "state": ("state", "StateScreen"),
     "approvals": ("approvals", "ApprovalsScreen"), "money": ("money", "MoneyScreen"), "new": ("newloop", "NewLoopScreen"),
     "harness": ("harness", "HarnessScreen"), "project": ("project", "ProjectScreen"),
+    "attached": ("attached", "AttachedScreen"),
 }  # fmt: skip
 """The module and class of each place's screen. Those about one run take its row."""
 
@@ -62,6 +63,10 @@ class Doors(Errands):
     def action_money(self) -> None:
         """What it costs."""
         self.down("money")
+
+    def action_attached(self) -> None:
+        """Who works here without having been started here."""
+        self.down("attached")
 
     def action_new(self) -> None:
         """A new loop."""

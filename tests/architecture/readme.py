@@ -13,6 +13,7 @@ _BY = "made by `python -m tests.architecture.readme`, compared by a test"
 _SCREENS = {
     "deck": "deck", "loop": "a loop", "trace": "trace", "event": "an event", "approvals": "approvals", "state": "the state",
     "review": "review",    "money": "money", "new": "a new loop", "why": "why", "compare": "two iterations", "harness": "harness",
+    "attached": "sessions",
 }  # fmt: skip
 
 

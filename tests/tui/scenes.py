@@ -15,6 +15,7 @@ from loopdeck.core.happening import Settings
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.reader import Reader
 from loopdeck.deck.snapshot import LoopRow, Snapshot, Watcher
+from loopdeck.store.sessions import Session
 from loopdeck.tui.app import Room
 from tests.journals import copied
 from tests.kit.room import DOLLAR, Still, a_deck, approval, loop_row, screen_text, until
@@ -34,7 +35,17 @@ class Scene:
     ready: str = ""
     golden: bool = True
     sizes: tuple[tuple[int, int], ...] = BOTH
+    sessions: tuple[Session, ...] = ()
 
+
+TOLD = (
+    Session("0f3a9c11-52", "codex", "/work/site", "2026-11-21T14:02:11.000Z", "2026-11-21T15:11:40.000Z", 7, doing="bash npm test"),
+    Session(
+        "b1d4e0a7-9e", "claude", "/work/project/docs", "2026-11-21T15:20:00.000Z", "2026-11-21T15:29:48.000Z", 31, 2, 1,
+        braked="by operator@deck", doing="bash git push origin main",
+    ),
+)  # fmt: skip
+"""Sessions that were not started here."""
 
 SCENES = (
     Scene("deck", ready="a answers it", golden=False, sizes=(*BOTH, (200, 60))),
@@ -50,6 +61,8 @@ SCENES = (
     Scene("state", ("e",), "Done"),
     Scene("project", ("B",), "done"),
     Scene("new", ("N",), "new loop", golden=False),
+    Scene("beside", (), "A shows", golden=False, sizes=((80, 24),), sessions=TOLD),
+    Scene("attached", ("A",), "last call", golden=False, sessions=TOLD),
     Scene("money", ("m",), "money of all"),
 )
 
@@ -87,7 +100,9 @@ async def picture(scene: Scene, size: tuple[int, int], folder: Path) -> str:
         copied("v1", deck.home.path)
         app = Stopped((deck,), lambda post: Reader((deck,), post, clock=lambda: NOW), by="operator@deck")
     else:
-        app = Stopped((deck,), Still((deck,), by_hand()).make, by="operator@deck")
+        still = Still((deck,), by_hand())
+        still.facts = {"sessions": scene.sessions}
+        app = Stopped((deck,), still.make, by="operator@deck")
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.snapshot.rows)
         await pilot.press(*scene.keys)

@@ -26,6 +26,7 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "compare": ("compare",),
     "harness": ("harness",),
     "project": ("project",),
+    "attached": ("attached",),
     "help": (),
 }
 """For each screen the modules of this package that list its own actions, besides those of everywhere."""

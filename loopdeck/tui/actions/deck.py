@@ -9,5 +9,6 @@ ACTIONS = (
     Action(id="deck.jump", key="colon", help="Jump to a loop by its name", group="go"),
     Action(id="room.new", key="N", label="new", help="New loop: from a sentence, in five steps", group="go"),
     Action(id="deck.boards", key="B", help="Board of all loops: the items of their states, by column", group="go"),
+    Action(id="room.attached", key="A", help="Attached: agent sessions that were not started here, and their brakes", group="go"),
     Action(id="deck.harness", key="H", help="Harness: prompts, skills, rubrics and checks, each a file with its version", group="go"),
 )

@@ -7,6 +7,7 @@ cursor stays on its loop.
 from textual.app import ComposeResult
 
 from loopdeck.core.plural import some
+from loopdeck.deck.attached import line
 from loopdeck.deck.board import COLUMNS
 from loopdeck.deck.boardrows import BoardRows
 from loopdeck.deck.finding import Order, fits, named
@@ -33,6 +34,7 @@ class DeckScreen(Hand, RoomScreen):
     SCOPE = "deck"
     DEFAULT_CSS = """
     DeckScreen #trouble { color: $error; }
+    DeckScreen #attached { max-height: 1; color: $text-muted; }
     DeckScreen #hint { background: $primary-muted; }
     """
 
@@ -53,6 +55,7 @@ class DeckScreen(Hand, RoomScreen):
         yield Banner(id="hint")
         yield Banner(id="filtered")
         yield LineTable(COLUMNS, empty=_EMPTY, id="loops")
+        yield Banner(id="attached")
         yield Peek()
         yield WordLine()
 
@@ -82,6 +85,7 @@ class DeckScreen(Hand, RoomScreen):
         self.query_one("#filtered", Banner).say(told if self._wanted else "")
         troubles = [words for deck in snapshot.decks for words in deck.trouble]
         self.query_one("#trouble", Banner).say("! " + "; ".join(troubles) if troubles else "")
+        self.query_one("#attached", Banner).say(line(snapshot.decks, now))
         if self.room.lead is not None:
             self.query_one("#hint", Banner).say(self.room.lead.hint(snapshot, self.room.looked_at)[1])
         about = (
