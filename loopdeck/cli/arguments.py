@@ -55,6 +55,7 @@ def _agent(parser: argparse.ArgumentParser) -> None:
     from loopdeck.deck.newloop import AGENTS
 
     words = f"the maker: {', '.join(AGENTS)} (the template's, if not given); scripted asks no model, it plays an example to edit"
+    words += "; acp and command want a command of yours, and are written into loop.toml by hand"
     parser.add_argument("--agent", default="", choices=AGENTS, metavar="A", help=words)
 
 

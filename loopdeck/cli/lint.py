@@ -2,7 +2,7 @@
 
 import argparse
 
-from loopdeck import unpriced
+from loopdeck import equipped, unpriced
 from loopdeck.agents import prices
 from loopdeck.cli import here, out
 from loopdeck.core.estimate import Estimate, told
@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _beyond(deck: Deck, spec: LoopSpec) -> list[Problem]:
-    """What the loop file alone does not tell: prices, programs."""
-    return [*unpriced.problems(deck, spec), *servers.warnings(deck.root, spec)]
+    """What the loop file alone does not tell: prices, programs, other loops."""
+    return [*unpriced.problems(deck, spec), *equipped.warnings(deck, spec), *servers.warnings(deck.root, spec)]
 
 
 def entry(one: Problem) -> dict[str, object]:

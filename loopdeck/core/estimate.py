@@ -212,7 +212,7 @@ def told(of: Estimate) -> tuple[str, ...]:
     """The estimate in a few lines of plain text, for a verb and a form alike."""
     if not of.parts:
         return ("estimate: no model is asked",)
-    lines = [f"estimate, from {_bases(of)}: {_money(of.cost)}, {_span(of.calls)} model calls, {_tokens(of.tokens)} tokens"]
+    lines = [f"estimate, from {_bases(of)}: {_money(of)}, {_span(of.calls)} model calls, {_tokens(of.tokens)} tokens"]
     each = " + ".join(f"{one.name} {_span(_per(one.calls, of.iterations))}" for one in of.parts)
     lines.append(f"  calls: {_span(of.iterations)} iterations x ({each})")
     grown = [one for one in of.parts if one.last > one.first]
@@ -259,10 +259,11 @@ def _about(number: int) -> str:
     return str(number)
 
 
-def _money(of: Span | None) -> str:
-    if of is None:
-        return "cost unknown: no price list knows the model"
-    low, likely, high = (_dollars(amount) for amount in of)
+def _money(of: Estimate) -> str:
+    if of.cost is None:
+        own = all(one.model or one.cost is not None for one in of.parts)
+        return "cost unknown: " + ("no price list knows the model" if own else "the agent chooses its model itself")
+    low, likely, high = (_dollars(amount) for amount in of.cost)
     return f"about {likely}" if low == high else f"{low} to {high}, about {likely}"
 
 

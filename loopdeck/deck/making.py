@@ -75,7 +75,8 @@ def fitted(files: Mapping[str, str], name: str, tests: str, agent: str, model: s
     if agent == "scripted":
         played = {REHEARSAL: shipped.play_template(name)}
         return {**files, LOOP_FILE: text.replace(old, f'agent = "scripted"\nscript = "{REHEARSAL}"', 1), **played}
-    return {**files, LOOP_FILE: text.replace(old, f'agent = "{agent}"\nmodel = {json.dumps(model)}', 1)}
+    named = f"\nmodel = {json.dumps(model)}" if model else ""
+    return {**files, LOOP_FILE: text.replace(old, f'agent = "{agent}"{named}', 1)}
 
 
 def linted(deck: Deck, answers: Answers) -> Reading:

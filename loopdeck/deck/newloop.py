@@ -25,9 +25,9 @@ from loopdeck.shipped import DEFAULTS
 from loopdeck.store import specs
 
 STEPS = ("task", "stop", "check", "schedule", "budget")
-AGENTS = ("anthropic", "openai", "scripted")
-MODELS = {"anthropic": DEFAULTS["model"], "openai": "gpt-5", "scripted": ""}
-"""What a maker's model is, if nothing else was said."""
+AGENTS = ("anthropic", "openai", "claude", "codex", "scripted")
+MODELS = {"anthropic": DEFAULTS["model"], "openai": "gpt-5", "claude": "", "codex": "", "scripted": ""}
+"""What a maker's model is, if nothing else was said; Claude Code and Codex choose one themselves."""
 UNDONE = "no definition of done: nothing would grade the work, so it would never be done"
 
 

@@ -67,6 +67,17 @@ def test_a_turn_from_end_to_end(tmp_path):
     assert sent(tmp_path, "initialize")[0]["clientCapabilities"]["fs"] == {"readTextFile": False, "writeTextFile": False}
 
 
+@pytest.mark.parametrize(("name", "needs"), [("opencode", True), ("pi-acp", True), ("claude-agent-acp", False), ("gemini", False)])
+def test_one_that_the_gateway_leads_by_its_model_is_not_started_without(tmp_path, name, needs):
+    ended, stage = play(tmp_path, "good", name=name, model="", **GATEWAY)
+    if needs:
+        assert (ended.failure, ended.message) == (
+            "request",
+            f"{acpquirks.quirks_of((name,)).name} is told no model: write `model = …` into `[maker]`",
+        )
+    assert bool(stage.sessions) != needs
+
+
 def test_it_is_put_into_the_mode_in_which_it_asks(tmp_path):
     play(tmp_path, "good")
     assert sent(tmp_path, "session/set_mode") == [{"sessionId": "s1", "modeId": "default"}]

@@ -156,8 +156,9 @@ def test_a_new_scripted_loop_plays_an_example_that_can_be_edited(front, inside):
     assert "Replace this play by a real agent" in inside(door, "state", "mine").out
 
 
-def test_another_maker_brings_its_model(front, inside):
+@pytest.mark.parametrize(("agent", "named"), [("openai", True), ("claude", False), ("codex", False)])
+def test_another_maker_brings_its_model_unless_it_chooses_one_itself(front, inside, agent, named):
     door = front({})
-    inside(door, "new", "mine", "--agent", "openai")
+    assert inside(door, "new", "mine", "--agent", agent).code == 0
     spec = tomllib.loads((door.repo / ".loopdeck/loops/mine/loop.toml").read_text(encoding="utf-8"))
-    assert (spec["maker"]["agent"], bool(spec["maker"]["model"])) == ("openai", True)
+    assert (spec["maker"]["agent"], "model" in spec["maker"]) == (agent, named)

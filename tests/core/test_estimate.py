@@ -77,7 +77,8 @@ def test_the_estimate_is_compared_with_the_cap(cap, fit, words):
 def test_without_a_price_the_tokens_are_compared_and_the_cost_is_unknown():
     made = estimate([Caller("maker", "maker", "mine", 8000)], Exit(4, 2 * DOLLAR, 10**9))
     assert (made.cost, made.limit, made.fit) == (None, "max_tokens", "fits")
-    assert "cost unknown" in told(made)[0]
+    assert "cost unknown: no price list knows the model" in told(made)[0]
+    assert "the agent chooses its model itself" in told(estimate([Caller("maker", "maker", "", 8000)], Exit(4, 2 * DOLLAR)))[0]
     assert estimate([Caller("maker", "maker", "mine", 8000)], Exit(4, 2 * DOLLAR)).fit is None
 
 

@@ -45,6 +45,9 @@ class AcpAgent:
         if not self._argv or shutil.which(self._argv[0], path=env.get("PATH")) is None:
             name = self._argv[0] if self._argv else ""
             raise WorkspaceError(f"there is no program {name!r}", remedy="Mend `command` in `[maker]`, or install it.")
+        if task.gateway and self.quirks.wants_model and not task.model:
+            message = f"{self.quirks.name} is told no model: write `model = …` into `[maker]`"
+            return Ended("failed", failure="request", message=message)
         await asyncio.to_thread(_write, self.quirks, task)
         if self.quirks.shows == "none":
             answer = await self._may_start(task, host)

@@ -50,6 +50,11 @@ class Quirks(Struct, frozen=True):
         usage: Literal["request", "turn", "none"] = {"none": "none", "chunk": "request"}.get(self.figures, "turn")  # type: ignore[assignment]
         return Caps(self.shows, usage, resume=self.resume, cancel=True, gateway=self.led)
 
+    @property
+    def wants_model(self) -> bool:
+        """True if it must be told its model to go through the gateway; the others choose one themselves."""
+        return self.vendor != "anthropic" and any("@model@" in one for one in (*self.led_env.values(), *self.led_files.values()))
+
 
 _OPENCODE: dict[str, object] = {
     "autoupdate": False,
