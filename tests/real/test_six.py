@@ -199,6 +199,8 @@ def test_six_agents_side_by_side_in_one_deck(front):
         assert {agent: door.glance(agent)["reason"] for agent in MAKERS} == dict.fromkeys(MAKERS, "done")
         table = [took(door, server, agent, agent, ended[agent]) for agent in MAKERS]
         assert sum((one.usage for one in table), start=Usage()) == server.billed()
+        spans = [(door.folded(agent).started_at, door.folded(agent).ended_at) for agent in MAKERS]
+        assert max(begun for begun, _ in spans) < min(ended for _, ended in spans)
     say(HEAD)
     for one in table:
         say(one.line())

@@ -31,7 +31,7 @@ def told(deck, command, session="5e551017-aa"):
     return json.loads(done.stdout)["hookSpecificOutput"] if done.stdout else {}
 
 
-@pytest.mark.req("S2-060")
+@pytest.mark.req("S2-060", "S3-09")
 def test_a_session_is_seen_braked_and_released_from_the_room(tmp_path):
     deck = a_deck(tmp_path)
     (deck.root / ".loopdeck").mkdir()
