@@ -98,15 +98,18 @@ def _model(kind: str, event: tr.PromptSent | tr.ModelReplied | tr.ModelFailed) -
         case tr.PromptSent():
             size = sum(part.size for part in event.parts)
             sent = f"{some(len(event.parts), 'part')}, {size} bytes, {some(event.messages, 'message')}"
-            head = f"{who} to {event.model or 'model'}: {sent}"
-            return Told(kind, event.iteration, head)
+            to = f" to {event.model}" if event.model else ""
+            return Told(kind, event.iteration, f"{who}{to}: {sent}")
         case tr.ModelFailed():
             return Told(kind, event.iteration, f"{who} {event.failure}", *_short(event.message), True, event.seconds)
         case tr.ModelReplied():
             said = " ".join(block.text for block in event.blocks if isinstance(block, Text))
             asked = ", ".join(block.tool for block in event.blocks if isinstance(block, ToolUse))[:WIDE]
-            head = f"{who} {event.usage.tokens} tokens" + (f", asks for {asked}" if asked else "")
-            return Told(kind, event.iteration, head, *_short(said), event.problem is not None, event.seconds, event.cost)
+            # A turn of an agent took nothing itself: what its requests took stands at each of them.
+            took = event.usage.tokens or event.cost
+            head = who + (f" {event.usage.tokens} tokens" if took else "") + (f", asks for {asked}" if asked else "")
+            cost = event.cost if took else None
+            return Told(kind, event.iteration, head, *_short(said), event.problem is not None, event.seconds, cost)
 
 
 def _short(said: str) -> tuple[str, int]:

@@ -34,6 +34,7 @@ from loopdeck.tools.shell import shell
 
 LET_GO_S = 60.0
 """How long an agent's process is kept while it waits for a person, or stands still; by its session it goes on later."""
+_LET_GO = "the agent's process was ended, as it has nothing to do until a person speaks; then it goes on with its conversation"
 _GRACE_S = 10.0
 """How long an agent may take to end by itself once its budget has."""
 _LOOK_S = 0.1
@@ -205,6 +206,8 @@ class OutsideMaking:
             )  # fmt: skip
         if message:
             self._record.traced(tr.Noted(run.iteration, f"the agent's turn: {how}: {message}"))
+        if how == "let_go":
+            self._record.traced(tr.Noted(run.iteration, _LET_GO))
         self._record.happened(ae.AgentTurnFinished(how, failure, message), durable=True)
 
 

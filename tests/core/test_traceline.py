@@ -56,5 +56,14 @@ def test_the_line_of_a_reply_has_its_tokens_cost_and_time():
     assert line(AT, reply) == "07:15:00.123    3  model_replied   maker m7 15 tokens, asks for bash $0.0081 1.25 s: Two lines."
 
 
+def test_an_agents_turn_says_nothing_of_a_model_nobody_named_nor_of_tokens_that_its_requests_took():
+    sent = tr.PromptSent(1, "maker", "turn-1", "", (tr.PartNote("goal", 12, "ab"),), 1)
+    assert told(sent).head == "maker turn-1: 1 part, 12 bytes, 1 message"
+    ended = tr.ModelReplied(1, "maker", "turn-1", "", (Text("Mended."),), "end", Usage(), 4.18, 0)
+    assert line(AT, ended) == "07:15:00.123    1  model_replied   maker turn-1 4.18 s: Mended."
+    unpriced = tr.ModelReplied(1, "maker", "m1", "own", (), "end", Usage(3, 2), 1.0, None)
+    assert line(AT, unpriced).endswith("maker m1 5 tokens 1.00 s")
+
+
 def test_what_is_folded_is_counted():
     assert (told(tr.Noted(1, "x" * 3000)).size, len(told(tr.Noted(1, "x" * 3000)).said)) == (3000, WIDE)

@@ -192,6 +192,7 @@ def test_an_approval_outlives_its_process(front):
         assert door.until_ended("mend", 90)["reason"] == "done"
         assert door.folded("mend").spend.usage == server.billed()
     assert [one.how for one in turns(door)] == ["let_go", "ended"]
+    assert any("until a person speaks" in one.text for one in door.trace("mend") if isinstance(one, tr.Noted))
 
 
 def direct(folder: Path, url: str, answering=lambda call: Allowed(), **more):
