@@ -11,7 +11,8 @@ import msgspec
 
 from loopdeck import __version__
 from loopdeck.agents.keys import Vendor, find_key
-from loopdeck.agents.outside.found import look
+from loopdeck.agents.outside.found import acp_programs, look
+from loopdeck.agents.outside.registry import VENDORS
 from loopdeck.agents.registry import MODEL_AGENTS
 from loopdeck.cli import here, out
 from loopdeck.cli.lint import entry
@@ -32,6 +33,10 @@ from loopdeck.store.machine import default_limit
 _GIT_NEEDED = (2, 31)
 _NO_GIT = 14
 _FOUND = {True: "", False: "; {} is not on the PATH", None: ""}
+_OWN_LOGIN = (
+    "no key in the environment or a keyring: it goes by its own login, if a loop's `[sandbox]` shows it, and past the gateway,"
+    " so that its budget is checked after the fact"
+)
 _CONFINED = (
     "commands of makers, checks and setup run in a sandbox: no network, no home, nothing written outside their worktree",
     "so `bash` needs no approval, unless a rule or the loop's `[sandbox]` says otherwise",
@@ -171,8 +176,7 @@ def _say(found: dict[str, Any]) -> None:
     _line("git", f"{git['version']} ({git['path']})" if git["ok"] else f"NOT USABLE: {git['problem']}")
     for one in found["agents"]:
         _line(f"agent {one['agent']}", _said_of(one))
-    for one in found["outside"]:
-        _say_outside(one)
+    _say_outsiders(found["outside"])
     for fact in found["sandbox"]["facts"]:
         _line("sandbox", fact)
     names = found["environment"]
@@ -205,11 +209,25 @@ def _say(found: dict[str, Any]) -> None:
         _line("", f"{one['file']}:{one['line']}: {mark}{one['what']}")
 
 
+def _say_outsiders(found: list[dict[str, Any]]) -> None:
+    for one in found:
+        _say_outside(one)
+    there = {one["agent"] for one in found}
+    for agent in sorted(VENDORS.keys() - there):
+        _line(f"agent {agent}", f"not installed: there is no `{agent}` on the PATH")
+    if "acp" not in there:
+        _line("agent acp", f"not installed: none of {', '.join(acp_programs())} is on the PATH; `command` names any other")
+    _line("agent command", "any program of yours that takes its instruction on stdin")
+
+
 def _say_outside(one: dict[str, Any]) -> None:
     """An agent with a loop of its own: which one, and what it can and can't show."""
     name = one["agent"] if one["agent"] == one["program"] else f"{one['agent']}: {one['program']}"
     _line(f"agent {one['agent']}", f"{name} {one['version'] or 'of an unknown version'} ({one['path']})")
     _line("", "; ".join(one["says"]))
+    if vendor := VENDORS.get(one["agent"]):
+        key = find_key(vendor)
+        _line("", f"key from {key.source}, which it never sees" if key else _OWN_LOGIN)
     if one["lacks"]:
         _line("", f"but it {'; it '.join(one['lacks'])}")
     if one["hides"]:

@@ -49,6 +49,11 @@ def look(env: Mapping[str, str]) -> tuple[Found, ...]:
     )
 
 
+def acp_programs() -> tuple[str, ...]:
+    """The programs that are known to speak ACP."""
+    return tuple(one.program for one in _known() if one.agent == "acp")
+
+
 def says(caps: Caps) -> tuple[str, ...]:
     """What an agent with these can do, in words."""
     asks = {
