@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 
 from loopdeck.deck.attached import line
@@ -22,6 +21,11 @@ NOW = datetime(2026, 11, 21, 15, 30, tzinfo=UTC).timestamp()
 def call(summary, verdict="none", **more):
     given = {"at": AT, "event": "PreToolUse", "agent": "claude", "cwd": "/work", "tool": "bash", "summary": summary}
     return Line(**(given | {"verdict": verdict} | more))
+
+
+def words(row):
+    """What stands in a row of the table."""
+    return [one.text for one in row.painted]
 
 
 @pytest.mark.parametrize("hints", [True, False])
@@ -82,10 +86,10 @@ def test_its_line_and_its_row_say_who_where_and_what():
     assert line(decks, NOW) == "2 sessions not started here, 1 braked, A shows; claude: bash git push \x1b[31m"
     assert "claude 2m ago: bash" in line(decks, NOW + 120)
     first, second = rows(decks, NOW)
-    texts = [one.text for one in first.painted]
+    texts = words(first)
     assert texts[:7] == ["claude", "b1d4e0a7", "site/docs", "31", "2", "12s", "‖ braked"]
     assert "\x1b" not in json.dumps(texts)
-    assert [one.text for one in second.painted][2:] == ["/elsewhere", "0", "", "20m", "", "no call yet"]
+    assert words(second)[2:] == ["/elsewhere", "0", "", "20m", "", "no call yet"]
     assert chosen(decks, first.key) == (0, held)
     assert chosen(decks, "0/gone") is None
     assert chosen(decks, "") is None
@@ -95,5 +99,5 @@ def test_its_line_and_its_row_say_who_where_and_what():
 
 @pytest.mark.parametrize("at", ["", "yesterday", "9999-99-99", "0001-01-01T00:00:00+23:59"])
 def test_a_time_that_none_is_is_long_ago(at):
-    decks = (DeckFacts("site", "/work", "/home", sessions=(msgspec.structs.replace(Session("s", "claude", "/", at, at)),)),)
-    assert rows(decks, NOW)[0].painted[5].text.endswith("d")
+    decks = (DeckFacts("site", "/work", "/home", sessions=(Session("s", "claude", "/", at, at),)),)
+    assert words(rows(decks, NOW)[0])[5].endswith("d")
