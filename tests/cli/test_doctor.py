@@ -77,17 +77,16 @@ def test_agents_with_loops_of_their_own_are_named_with_what_they_can_and_can_not
     assert "agent acp        acp: gemini 0.61.0" in text
     assert "not seen: reading, searching" in text
     assert "no key in the environment or a keyring: it goes by its own login" in text
-    assert "key from ANTHROPIC_API_KEY, which it never sees" in door.run("doctor", env=env | {"ANTHROPIC_API_KEY": "k"}).out
 
 
 def test_agents_that_are_not_there_are_named_as_what_a_loop_could_have(front, tmp_path):
     door = front({})
-    folder = programs(tmp_path / "bin")
+    folder = programs(tmp_path / "bin", claude="echo 2.1.329")
     for name in ("git", "sh"):
         (folder / name).symlink_to(shutil.which(name))
-    text = door.run("doctor", env={"PATH": str(folder)}).out
-    assert "agent claude     not installed: there is no `claude` on the PATH" in text
-    assert "agent codex      not installed" in text
+    text = door.run("doctor", env={"PATH": str(folder), "ANTHROPIC_API_KEY": "k"}).out
+    assert "key from ANTHROPIC_API_KEY, which it never sees" in text
+    assert "agent codex      not installed: there is no `codex` on the PATH" in text
     assert "agent acp        not installed: none of opencode, gemini, qwen" in text
     assert "agent command    any program of yours" in text
 
