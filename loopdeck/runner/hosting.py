@@ -94,6 +94,8 @@ class Hosting:
     def said(self, text: str) -> None:
         """A piece of what the agent says."""
         self._calls.said(f"assistant: {text}")
+        if self._metering.has_traced(text):
+            return
         shown, _ = self._record.short(text)
         self._record.traced(tr.Noted(self._record.run.iteration, f"the agent: {shown}"))
 

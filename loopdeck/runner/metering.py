@@ -29,6 +29,7 @@ class Metering:
         self._site = site
         self._kind = kind
         self._gateway: Gateway | None = None
+        self._purse: RunPurse | None = None
         self._metered = metered
         self._account = Account(record, site.day)
         self._seen: set[str] = set()
@@ -39,9 +40,13 @@ class Metering:
         if not self._metered:
             return None
         maker = self._site.spec.maker
-        purse = RunPurse(self._record, "agent", self._site.prices, maker.max_output_tokens, self._site.day)
-        self._gateway = Gateway(purse, Upstreams(base_urls(self._kind, maker.base_url)))
+        self._purse = RunPurse(self._record, "agent", self._site.prices, maker.max_output_tokens, self._site.day)
+        self._gateway = Gateway(self._purse, Upstreams(base_urls(self._kind, maker.base_url)))
         return await self._gateway.start()
+
+    def has_traced(self, text: str) -> bool:
+        """True if the trace has it already as what a model replied."""
+        return self._purse is not None and self._purse.has_traced(text)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._gateway is not None:

@@ -12,7 +12,7 @@ from loopdeck.agents.gateway.purse import Grant, Refusal, Wanted
 from loopdeck.core import events as ev
 from loopdeck.core import trace as tr
 from loopdeck.core.budget import NoRoom, Room, room
-from loopdeck.core.conversation import ModelFailed, ModelReply
+from loopdeck.core.conversation import ModelFailed, ModelReply, Text
 from loopdeck.core.happening import Role
 from loopdeck.core.spec import Price
 from loopdeck.core.usage import Rates, Usage, dollars
@@ -48,6 +48,11 @@ class RunPurse:
         self._account = Account(record, day)
         self._open: dict[str, _Open] = {}
         self._told: set[str] = set()
+        self._replied: set[int] = set()
+
+    def has_traced(self, text: str) -> bool:
+        """True if a reply that went by said exactly this, and stands in the trace."""
+        return hash(text.strip()) in self._replied
 
     async def may_go(self, wanted: Wanted | None = None) -> None:
         """Return once the run goes on, or is stopping: then `reserve` refuses.
@@ -116,6 +121,7 @@ class RunPurse:
     def settle(self, grant: Grant, reply: ModelReply, seconds: float) -> None:
         """The call was answered. Raises StoreError."""
         one = self._open.pop(grant.call)
+        self._replied |= {hash(block.text.strip()) for block in reply.blocks if isinstance(block, Text)}
         if reply.certainty == "estimated":
             cost = self._bound_cost(grant, one, reply.usage)
             self._account.settle_bound(self._account.answered(one.called, reply, cost, seconds), reply.usage, cost)

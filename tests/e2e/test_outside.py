@@ -73,6 +73,17 @@ def test_a_triage_beside_it_is_asked_by_loopdeck_itself(front):
     assert [bool(one.plan) for one in door.events("outside") if isinstance(one, ae.TriageFinished)] == [True]
 
 
+def test_what_it_says_after_its_model_stands_in_the_trace_once(front):
+    with serving_process(TALK) as server:
+        door: Seat = front(outside("repeat"))
+        door.env |= served(server.url)
+        door.done("outside")
+    said = door.trace("outside")
+    assert sum("Yes. Yes." in str(one) for one in said if isinstance(one, tr.ModelReplied) and one.role == "agent") == 1
+    noted = [one.text for one in said if isinstance(one, tr.Noted)]
+    assert [text for text in noted if text.startswith("the agent: ")] == ["the agent: I go on."]
+
+
 def test_it_never_sees_a_real_key(front):
     with serving_process(TALK) as server:
         door: Seat = front(outside("keys"))

@@ -64,6 +64,14 @@ def mend(prompt: str) -> None:
     say(f"Mended: it adds now; {tried.stdout.strip()}; {'as edited' if sys.flags.dont_write_bytecode else 'as it was'}.")
 
 
+def repeat(prompt: str) -> None:
+    """Says what its model has said, word for word, and something of its own."""
+    said = ask_model("What is to be done?")["content"]
+    tell(event="text", text="".join(block["text"] for block in said))  # type: ignore[attr-defined]
+    tell(event="text", text="I go on.")
+    Path("answer.txt").write_text("fixed\n", "utf-8")
+
+
 def spend(prompt: str) -> None:
     """Asks and asks; ends when it is refused."""
     for number in range(200):
@@ -145,7 +153,7 @@ def neighbour(prompt: str) -> None:
     Path("answer.txt").write_text("wrong: another port answers\n", "utf-8")
 
 
-WAYS = {one.__name__: one for one in (fix, mend, spend, linger, keys, held, resumed, circle, own_figures, noisy, neighbour)}
+WAYS = {one.__name__: one for one in (fix, mend, repeat, spend, linger, keys, held, resumed, circle, own_figures, noisy, neighbour)}
 
 if __name__ == "__main__":
     WAYS[sys.argv[1]](sys.stdin.read())
