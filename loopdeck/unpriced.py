@@ -8,7 +8,7 @@ from loopdeck.core.loopfile.who import judge_of
 from loopdeck.core.routing import routes
 from loopdeck.core.script import Script, read_script
 from loopdeck.core.spec import OUTSIDE, LoopSpec, Problem
-from loopdeck.core.tables import parse
+from loopdeck.core.tables import nearest, parse
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.launch import Refused
 from loopdeck.store import specs
@@ -58,8 +58,10 @@ def _problem(deck: Deck, spec: LoopSpec, model: str) -> Problem:
     file = f"{LOOPS}/{spec.name}/{LOOP_FILE}"
     text = read_text(deck.root / file, file)
     place = (file, 1) if isinstance(text, Problem) else parse(text, file).table("exit").place("max_cost_usd")
+    close = nearest(model, prices.names(), cutoff=0.8)
     return Problem(
         *place,
         f"no price list knows what the model {model!r} costs, so `exit.max_cost_usd` can't limit it",
-        f'Write `max_tokens` into `[exit]`, or the model\'s prices into deck.toml: `[prices."{model}"]`.',
+        (f"{close} Else write" if close else "Write")
+        + f' `max_tokens` into `[exit]`, or the model\'s prices into deck.toml: `[prices."{model}"]`.',
     )

@@ -176,6 +176,14 @@ def _found(model: str, hint: str) -> "ModelInfo | None":
     return None
 
 
+def names() -> tuple[str, ...]:
+    """The models of the large vendors that the price list knows, for whoever has misspelt one."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    vendors = [one for one in get_snapshot().providers if one.id in ("anthropic", "google", "openai")]
+    return tuple(dict.fromkeys(model.id for one in vendors for model in one.models))
+
+
 @cache
 def _source() -> str:
     from genai_prices import __version__

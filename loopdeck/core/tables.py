@@ -295,12 +295,12 @@ def kind_of(value: object) -> str:
             return "a date or time"
 
 
-def nearest(word: object, known: Sequence[str]) -> str:
-    """`Did you mean …?` with the nearest of `known`, or nothing."""
+def nearest(word: object, known: Sequence[str], cutoff: float = 0.6) -> str:
+    """`Did you mean …?` with the nearest of `known`, or nothing where none is as alike as `cutoff` of 1."""
     # Only needed when something is wrong, and slow to load.
     from difflib import get_close_matches
 
-    close = get_close_matches(word.lower(), known, 1, 0.6) if isinstance(word, str) else []
+    close = get_close_matches(word.lower(), known, 1, cutoff) if isinstance(word, str) else []
     return f"Did you mean `{close[0]}`?" if close else ""
 
 

@@ -15,7 +15,7 @@ LOOP["after itself"] = "fix"
 STARTED = [
     "nothing at all", "no goal", "no maker", "no check", "no exit", "no max_iterations", "no cap on cost or tokens", "an open string",
     "a misspelled key", "a cap in quotes", "a cost that isn't a number", "a script further up", "the maker as judge",
-    "the maker's own session", "a schedule without a cost cap", "an agent to come", "unattended", "mistakes everywhere",
+    "the maker's own session", "a schedule without a cost cap", "unattended", "mistakes everywhere",
 ]  # fmt: skip
 
 
@@ -82,6 +82,12 @@ def test_a_cap_on_cost_alone_does_not_hold_a_model_without_a_price(front):
     problems = next(one for one in door.says("check", "--json").json["loops"] if one["loop"] == "dear")["problems"]
     assert [one["line"] for one in problems if not one["warning"]] == [line]
     assert not (door.base / "home").exists()
+
+
+def test_a_misspelt_model_is_told_which_was_probably_meant(front):
+    door: Seat = front(loop("dear", [turn("d")], maker={"agent": "claude", "model": "claude-sonet-4-5"}))
+    assert "Did you mean `claude-sonnet-4-5`? Else write `max_tokens`" in door.says("check", "dear").out
+    assert "Did you mean" not in door.says("check", "dear", "--json").json["loops"][0]["problems"][0]["what"]
 
 
 def test_a_judge_without_a_price_is_refused_too(front):

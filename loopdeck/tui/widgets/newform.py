@@ -68,7 +68,7 @@ class NewForm(Vertical):
             if len(self._decks) > 1:
                 yield _choice("deck", "deck", {str(at): name for at, name in enumerate(self._decks)}, str(self._deck))
             yield _choice("maker", "agent", {agent: agent for agent in AGENTS}, AGENTS[0])
-            yield Field("model", "model", "scripted needs none: it asks no model")
+            yield Field("model", "model", "claude and codex choose one themselves; scripted asks none")
         with Vertical(classes="step"):
             yield _ask("It ends done when every wanted check passes, else at the first of these:")
             yield Field("iterations at most", "iterations", "4")
