@@ -96,7 +96,11 @@ def _told(event: ev.AnyEvent) -> Iterator[tuple[str, ...]]:
             span = f" for {written(event.for_s)}" if event.for_s else ""
             edited, always = " as edited" if event.arguments else "", f", from now on {event.always}{span}" if event.always else ""
             place = f" ({event.where})" if event.where else ""
-            yield "answer", f"{'approved' if event.approved else 'denied'}{edited} by {event.by}{place}{always}", event.why
+            yield (
+                "answer",
+                f"{'approved' if event.approved else 'denied'}{edited} by {event.by}{place}{always}",
+                event.why or event.arguments,
+            )
         case ev.ApprovalLapsed():
             yield "lapsed", f"{event.approval} is asked anew", event.why
         case ev.VerdictAsked():

@@ -166,3 +166,11 @@ def test_a_trace_without_a_line_shows_them_too(deck):
     assert (tracing.number(0), tracing.place(0)) == (0, 0)
     tracing.close()
     run.close()
+
+
+def test_an_answer_that_changed_the_call_says_to_what(deck):
+    run = WrittenRun(deck, "fix").begun()
+    asides = Asides(run.paths, state_of(deck))
+    run.tell(ev.ApprovalDecided("a1", True, "olga", arguments='{"command": "python3 -B try.py"}')).close()
+    last = asides.look()[-1]
+    assert (last.head, last.said) == ("approved as edited by olga", '{"command": "python3 -B try.py"}')

@@ -121,7 +121,12 @@ def test_merge_bases(root, repo, base):
 
 
 def test_what_is_made_to_be_applied_holds_every_byte(root, repo, base):
-    files = {"old": b"\xe9t\xe9 latin\n", "image": bytes(range(256)) * 20, "README.md": "# Shop 2\n", "end": "no newline"}
+    files: dict[str, str | bytes] = {
+        "old": b"\xe9t\xe9 latin\n",
+        "image": bytes(range(256)) * 20,
+        "README.md": "# Shop 2\n",
+        "end": "no newline",
+    }
     after = commit_files(root, files, "after")
     made = appliable(repo, base, after, limit_bytes=1_000_000)
     assert made is not None
