@@ -29,7 +29,7 @@ def warnings(deck: Deck, spec: LoopSpec) -> list[Problem]:
     told = (
         *_of_agent(spec, root.table("maker")),
         *_of_roles(spec, root.table("models")),
-        *_of_children(deck, spec, root.table("maker")),
+        *_of_tools(deck, spec, root.table("maker")),
     )
     return list(told)
 
@@ -58,7 +58,12 @@ def _of_roles(spec: LoopSpec, table: Table) -> Iterator[Problem]:
             yield _warning(table, role, what, f"Name a model of {spec.maker.agent} alone, or take the role out.")
 
 
-def _of_children(deck: Deck, spec: LoopSpec, table: Table) -> Iterator[Problem]:
+def _of_tools(deck: Deck, spec: LoopSpec, table: Table) -> Iterator[Problem]:
+    if spec.maker.agent in OUTSIDE and spec.maker.tools:
+        what = f"`tools` has no effect: {spec.maker.agent} brings tools of its own, and can't start other loops"
+        remedy = "Hold its calls by rules in `[gates]`; other loops are started by a maker of anthropic, openai or scripted."
+        yield _warning(table, "tools", what, remedy)
+        return
     there = deck.loops()
     for tool in spec.maker.tools:
         name = tool.removeprefix(CHILDREN)

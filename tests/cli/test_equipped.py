@@ -83,8 +83,15 @@ def test_roles_that_an_agent_of_its_own_has_no_use_for(warned):
 
 def test_loops_that_are_not_there(warned):
     tools = ["bash", "loops.other", "loops.nobody", "loops.work"]
-    other = {"agent": "command", "command": "true"}
+    other = {"agent": "openai", "model": "gpt-5"}
     found = warned([], made("work", other | {"tools": tools}), made("other", other))
     assert [what for _, what in found["work"]] == [
         "`loops.nobody`: there is no loop 'nobody'", "`loops.work` is this loop, which can't start itself",
     ]  # fmt: skip
+
+
+def test_tools_that_an_agent_does_not_take_from_us(warned):
+    outside = {"agent": "command", "command": "true"}
+    found = warned([], made("work", outside | {"tools": ["bash", "loops.other"]}), made("other", outside))
+    what = "`tools` has no effect: command brings tools of its own, and can't start other loops"
+    assert found == {"work": [("tools", what)], "other": []}
