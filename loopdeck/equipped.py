@@ -59,7 +59,7 @@ def _of_roles(spec: LoopSpec, table: Table) -> Iterator[Problem]:
 
 
 def _of_tools(deck: Deck, spec: LoopSpec, table: Table) -> Iterator[Problem]:
-    if spec.maker.agent in OUTSIDE and spec.maker.tools:
+    if spec.maker.agent in OUTSIDE and "tools" in table:
         what = f"`tools` has no effect: {spec.maker.agent} brings tools of its own, and can't start other loops"
         remedy = "Hold its calls by rules in `[gates]`; other loops are started by a maker of anthropic, openai or scripted."
         yield _warning(table, "tools", what, remedy)
