@@ -197,7 +197,7 @@ _TIMED = (steps.Triage, steps.CallModel, steps.RunAgent, steps.RunCall, steps.Ru
 _FROZEN = (steps.RunAgent, steps.RunCall, steps.RunCheck)
 """Steps whose commands can stand still; other steps are short, or wait for somebody else's answer."""
 
-_IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunAgent, steps.RunCall)
+_IN_THE_WORKTREE = (steps.StartIteration, steps.CallModel, steps.RunAgent, steps.GrantCall, steps.RunCall)
 """Steps that take nothing for granted: without a worktree they would spend money for nothing."""
 
 _RULES: dict[type, Callable[[Life, Any], Awaitable[None] | None]] = {

@@ -98,7 +98,7 @@ def test_reading_follows_links_that_stay_inside_and_no_others(call, worktree):
 def test_writing_makes_folders_and_says_what_it_did(call, worktree):
     assert call("write_file", path="new/deep/file.txt", content="a\nb").output == "Created new/deep/file.txt: 2 lines, 3 bytes."
     assert (worktree / "new/deep/file.txt").read_text() == "a\nb"
-    assert call("write_file", path="new/deep/file.txt", content="ü\n").output == "Wrote new/deep/file.txt: 1 lines, 3 bytes."
+    assert call("write_file", path="new/deep/file.txt", content="ü\n").output == "Wrote new/deep/file.txt: 1 line, 3 bytes."
     assert sorted(path.name for path in (worktree / "new/deep").iterdir()) == ["file.txt"]
     assert list((worktree / ".loop").iterdir()) == []
 
