@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -63,7 +64,12 @@ def left(door: Seat, loop: str = "mend") -> list[str]:
                 found.add(one.pid)
         except (psutil.Error, OSError):
             continue
-    return [" ".join(psutil.Process(pid).cmdline()) for pid in found if psutil.pid_exists(pid)]
+    lines = []
+    for pid in found:
+        # One that ended while it was looked at is not left; whether its parent has been told yet does not matter.
+        with suppress(psutil.NoSuchProcess):
+            lines.append(" ".join(psutil.Process(pid).cmdline()))
+    return lines
 
 
 def decide(door: Seat, wanted: str, *verb: str) -> None:
