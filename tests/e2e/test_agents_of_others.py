@@ -37,7 +37,7 @@ def seat(front, tmp_path, kind, way="good", *, keyed=True, **more) -> Seat:
 
 def answered(door: Seat, *, say_yes=True) -> list[str]:
     """Answer whatever the run asks until it has ended; what it asked for."""
-    asked = []
+    asked: list[str] = []
     while True:
         seen = door.wait("outer", lambda one: one.status in ("asking", "ended"), 40)
         if seen.status == "ended":
