@@ -77,8 +77,9 @@ def _today(snapshot: Snapshot) -> str:
 
 
 def waiting_count(rows: tuple[LoopRow, ...]) -> int:
-    """How many things wait for a person."""
-    return sum(max(1, len(row.approvals)) for row in rows if row.status == "asking")
+    """How many things wait for a person: questions, and runs that stand still until something is mended."""
+    stalled = sum(row.status == "paused" and row.attention == "broken" for row in rows)
+    return stalled + sum(max(1, len(row.approvals)) for row in rows if row.status == "asking")
 
 
 def _forecast(rows: tuple[LoopRow, ...], decks: tuple[DeckFacts, ...]) -> str:
