@@ -15,7 +15,7 @@ def found(said):
     """Of each worktree's loop, whether it is safe and why; others by their kind."""
     items = said.json["items"]
     return {
-        Path(one["path"]).name.rpartition("-2")[0] if one["kind"] == "worktree" else one["kind"]: (one["safe"], one["why"])
+        Path(one["path"]).name.rsplit("-", 3)[0] if one["kind"] == "worktree" else one["kind"]: (one["safe"], one["why"])
         for one in items
     }
 

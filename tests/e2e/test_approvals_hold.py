@@ -106,15 +106,24 @@ def test_another_environment_is_another_call(front):
     assert ran(door) == 0
 
 
-def test_another_folder_in_the_same_place_is_another_call(front):
+def test_in_another_folder_in_the_same_place_nothing_is_run(front):
     door: Seat = front(deploying())
-    question = answer_while_dead(door)
+    answer_while_dead(door)
     tree = door.worktree("deploying")
+    inode = tree.stat().st_ino
     subprocess.run(["cp", "-a", str(tree), f"{tree}.copy"], check=True)
     tree.rename(f"{tree}.old")
     Path(f"{tree}.copy").rename(tree)
     door.ok("resume", "deploying")
-    assert "the folder it runs in is another one" in again(door, question).reason
+    # It is seen that this is not the worktree, before anything is done in it.
+    entry = door.until("deploying", "paused")
+    assert str(tree) in entry["why"]
+    granted = [one for one in door.events("deploying") if isinstance(one, ev.ToolCallGranted)]
+    assert not [one for one in granted if one.tool == "bash"]
+    # Once the right one is back, the call is the one that was approved.
+    door.ok("resume", "deploying")
+    assert door.until_ended("deploying")["reason"] == "done"
+    assert tree.stat().st_ino == inode
 
 
 def test_an_edited_call_is_bound_to_the_files_that_it_names(front):
