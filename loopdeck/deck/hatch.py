@@ -13,7 +13,7 @@ from contextlib import suppress
 from loopdeck.deck.attention import Order
 from loopdeck.deck.snapshot import DeckFacts, Detail, LoopRow, Snapshot
 
-FRAME_S = 1 / 30
+FRAME_S = 1 / 24
 """Snapshots come no faster than this, unless somebody has come to wait for the operator."""
 
 Post = Callable[[Snapshot], None]
