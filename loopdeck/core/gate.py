@@ -257,15 +257,3 @@ def covers(rule: str, tool: str, arguments: str) -> bool:
 def policy_digest(policy: Policy) -> str:
     """The SHA-256 of a policy, in hex."""
     return hashlib.sha256(msgspec.json.encode(policy)).hexdigest()
-
-
-def approval_digest(tool: str, arguments: str, *, cwd: str = "", policy: str = "", bound: Mapping[str, str] | None = None) -> str:
-    """What an approval holds for, and nothing else: SHA-256, in hex, over the call as it will run.
-
-    `arguments` count as the JSON value they are, `policy` is a policy's digest, `bound` whatever else must not have changed
-    (the worktree's tree, the run, its epoch).
-    """
-    given = parsed(arguments)
-    canonical = json.dumps(given, sort_keys=True, separators=(",", ":")) if given is not None else arguments
-    whole = json.dumps([tool, canonical, cwd, policy, sorted((bound or {}).items())], separators=(",", ":"))
-    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import asking, gate
-from loopdeck.core.gate import Policy, approval_digest, judge, policy_digest, rule_for, summary, tier
+from loopdeck.core.gate import Policy, judge, policy_digest, rule_for, summary, tier
 from loopdeck.core.gatedpaths import folded, gated, normal
 from loopdeck.core.shellwords import quoted
 from tests.core.corpus import ALWAYS_ASKING, CORPUS, NOT_PLAIN, PUSHES
@@ -281,21 +281,6 @@ def test_the_last_of_two_equal_keys_counts(call):
 
 
 # Approvals
-
-
-def test_a_digest_holds_for_one_call_only():
-    same = approval_digest("bash", '{"command": "ls", "timeout_s": 5}', cwd="/w", policy="p", bound={"tree": "1"})
-    assert same == approval_digest("bash", '{ "timeout_s":5,"command":"ls"}', cwd="/w", policy="p", bound={"tree": "1"})
-    others = [
-        approval_digest("bash", '{"command": "ls ", "timeout_s": 5}', cwd="/w", policy="p", bound={"tree": "1"}),
-        approval_digest("bash", '{"command": "ls"}', cwd="/w", policy="p", bound={"tree": "1"}),
-        approval_digest("sh", '{"command": "ls", "timeout_s": 5}', cwd="/w", policy="p", bound={"tree": "1"}),
-        approval_digest("bash", '{"command": "ls", "timeout_s": 5}', cwd="/v", policy="p", bound={"tree": "1"}),
-        approval_digest("bash", '{"command": "ls", "timeout_s": 5}', cwd="/w", policy="q", bound={"tree": "1"}),
-        approval_digest("bash", '{"command": "ls", "timeout_s": 5}', cwd="/w", policy="p", bound={"tree": "2"}),
-        approval_digest("bash", "not json", cwd="/w", policy="p", bound={"tree": "1"}),
-    ]
-    assert len({same, *others}) == 8
 
 
 def test_a_policy_has_a_digest_of_its_own():
