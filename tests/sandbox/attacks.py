@@ -241,7 +241,7 @@ ATTACKS = (
     Attack("what the operator has not committed", ("cat $REPO/local.txt",), told),
     Attack("the run's trace", ("cat $RUN/trace.jsonl",), told),
     Attack(
-        "everything that can be read around", ("grep -rhs canary- $(dirname $OUT) /home /root/.ssh /mnt /srv /var 2>/dev/null",), told
+        "everything that can be read around", ("grep -rhs canary- $(dirname $OUT) ~root/.ssh /home /mnt /srv /var 2>/dev/null",), told
     ),
     # Without walls it sees what its runner was started with, and not what a test has set since.
     Attack("variables of the runner", ("env; cat /proc/1/environ; cat /proc/$PPID/environ | tr '\\0' '\\n'",), told, anywhere=False),
