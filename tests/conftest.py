@@ -4,11 +4,18 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from loopdeck.deck.serving import SWITCH
 
 # A test that wants a supervisor says so; no other leaves one behind.
 os.environ[SWITCH] = "off"
+
+# How long an example takes says how busy the machine is. What fails once must fail for everybody: new ground is for `explore`
+# (pytest --hypothesis-profile=explore).
+settings.register_profile("explore", deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("same", settings.get_profile("explore"), derandomize=True, database=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """What an API dialect is.
 
-Requests into bytes, events back into a reply. Pure; the line they travel on is `sdk_line`. Invariant: a
-dialect's body is what is sent, byte for byte, so that its length is an honest bound; and equal beginnings of
-two conversations have equal bytes, which is what a provider's cache lives on.
+Requests into bytes, events back into a reply. Pure; the line they travel on is `sdk_line`.
 
 Invariant: a dialect's body is what is sent, byte for byte, so that its length is an honest bound; and equal
 beginnings of two conversations have equal bytes, which is what a provider's cache lives on.

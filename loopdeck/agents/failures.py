@@ -1,7 +1,6 @@
 """What went wrong with a model call, in loopdeck's words.
 
-Statuses, broken connections and errors in the middle of a stream. Invariant: `maybe_charged` is False only
-where the provider can't have billed: it never got the request, or it refused it.
+Statuses, broken connections and errors in the middle of a stream.
 
 Invariant: `maybe_charged` is False only where the provider can't have billed: it never got the request, or it
 refused it.

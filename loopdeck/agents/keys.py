@@ -1,7 +1,6 @@
 """Where keys come from.
 
-The environment, else the desktop's keyring. Never a loop file, never a file of the deck. Invariant: a key's
-value is in no `repr`, message or trace.
+The environment, else the desktop's keyring. Never a loop file, never a file of the deck.
 
 Invariant: a key's value is in no `repr`, message or trace.
 """

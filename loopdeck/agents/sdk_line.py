@@ -5,10 +5,6 @@ in a thread, so that the runner goes on answering meanwhile. Its retries are off
 aside: decoding them ourselves costs a third of the time, survives fields it doesn't know, and keeps malformed
 arguments as the text they were.
 
-The SDK is imported on first use, in a thread, so that the runner goes on answering meanwhile. Its retries are
-off, and its events are left aside: decoding them ourselves costs a third of the time, survives fields it
-doesn't know, and keeps malformed arguments as the text they were.
-
 Invariant: a call ends with a whole reply, or with ModelFailed; and its connection is closed or clean whatever
 happens, also when the task is cancelled.
 """

@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
+
+from loopdeck.incarnation import boot_id, start_ticks
 
 _HELD = re.compile(rb"Unable to create '(.+?\.lock)': File exists|cannot lock ref '.*': Unable to create '(.+?\.lock)'")
 _BUSY = re.compile(rb"could not lock config file (.+?): File exists")
@@ -126,30 +127,13 @@ def _is_dead(note: Path) -> bool:
         boot, pid, ticks = note.read_text().split()
     except (OSError, ValueError):
         return False
-    if boot != (_boot() or "-"):
+    if boot != (boot_id() or "-"):
         return True
-    return bool(_boot()) and _ticks(int(pid)) != int(ticks)
+    return bool(boot_id()) and start_ticks(int(pid)) != int(ticks)
 
 
 def _myself() -> str:
-    return f"{_boot() or '-'} {os.getpid()} {_ticks(os.getpid())}"
-
-
-@cache
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
-def _ticks(pid: int) -> int:
-    """When the process began, in clock ticks since boot; -1 if it is gone or a corpse."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return -1
-    return -1 if fields[0] in (b"Z", b"X") else int(fields[19])
+    return f"{boot_id() or '-'} {os.getpid()} {start_ticks(os.getpid())}"
 
 
 def _nobody_has_open(path: Path) -> bool:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import loopdeck
 from loopdeck.errors import LoopdeckError
+from loopdeck.incarnation import boot_id
 from loopdeck.sandbox import family
 from loopdeck.sandbox.port import Command, Door
 
@@ -201,15 +202,7 @@ def _key(program: str) -> str:
     """What a proof holds for: this start of this machine, this program, this user and interpreter, these walls."""
     found = os.stat(program)  # noqa: PTH116 - all that is needed of it
     mine = (os.geteuid(), sys.executable, loopdeck.__version__, _PROFILE)
-    return json.dumps([boot(), program, found.st_mtime_ns, found.st_size, *mine])
-
-
-def boot() -> str:
-    """This start of this machine; empty where the system gives it no name."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+    return json.dumps([boot_id(), program, found.st_mtime_ns, found.st_size, *mine])
 
 
 def noted(kept: Path, key: str) -> str:

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import loopdeck
+from loopdeck.incarnation import boot_id
 from loopdeck.sandbox import fenced, probe, seatbelt
 from loopdeck.sandbox.port import Door
 from loopdeck.sandbox.probe import Proof
@@ -35,7 +36,7 @@ async def second_proof(kept: Path | None = None) -> Proof:
 
 
 async def _tried(name: str, version: str, lacks: tuple[str, ...], kept: Path | None) -> Proof:
-    key = json.dumps([probe.boot(), name, version, os.geteuid(), sys.executable, loopdeck.__version__, _PROFILE])
+    key = json.dumps([boot_id(), name, version, os.geteuid(), sys.executable, loopdeck.__version__, _PROFILE])
     if kept is not None and probe.noted(kept, key):
         return Proof("", version, "", name, lacks)
     why = await probe.breach(lambda walls, scratch: second_door(name, walls, "probe", scratch))

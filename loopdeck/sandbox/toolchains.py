@@ -15,6 +15,7 @@ import loopdeck
 
 SYSTEM = tuple(Path(name) for name in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store"))
 """Folders of the system, shown as a whole."""
+_SHOWN = tuple(f"{folder}/" for folder in SYSTEM)
 _WHOLE = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_ROOT", "GOROOT", "JAVA_HOME", "RUSTUP_HOME")
 _ALONE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _BESIDE = ("lib", "lib64", "libexec", "share", "include", "pkg/mod")
@@ -52,7 +53,7 @@ def own() -> tuple[Path, ...]:
 
 def is_system(path: Path) -> bool:
     """True if it is shown with the system."""
-    return any(path.is_relative_to(folder) for folder in SYSTEM)
+    return f"{path}/".startswith(_SHOWN)
 
 
 class _Search:

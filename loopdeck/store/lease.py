@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from loopdeck.errors import StoreError
+from loopdeck.incarnation import boot_id, start_ticks
 from loopdeck.store.files import data_sync, failure, is_at, make_dir, read_bytes, sync_dir, write_all
 from loopdeck.store.locks import is_locked, try_lock
 
@@ -129,25 +130,6 @@ def is_running(holder: Holder) -> bool | None:
     if not holder.ticks or not holder.boot_id:
         return None
     return holder.boot_id == boot_id() and holder.ticks == start_ticks(holder.pid)
-
-
-def boot_id() -> str:
-    """What tells this boot of the machine from others; empty where it doesn't say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
-def start_ticks(pid: int) -> int:
-    """When the process began, in clock ticks since boot; 0 if it is gone, or a zombie, or the machine doesn't say."""
-    try:
-        said = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return 0
-    # The name in brackets may hold anything, brackets and spaces too.
-    fields = said[said.rfind(b")") + 2 :].split()
-    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 def _parsed(note: bytes) -> Holder | None:

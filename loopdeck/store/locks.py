@@ -16,6 +16,7 @@ from loopdeck.errors import StoreError
 from loopdeck.store.files import failure, is_at, make_dir, open_private
 
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+_INSTANT_S = 0.003
 
 
 def try_lock(path: Path, *, patience: float = 0.0) -> int | None:
@@ -112,19 +113,25 @@ class SlotPool:
         make_dir(self.dir)
         with Mutex(self.dir / "taking").held():
             above = sum(is_locked(path) for path in self._places() if int(path.name) >= limit)
-            free: list[int] = []
-            for number in range(limit):
-                if (descriptor := try_lock(self.dir / f"{number:04}", patience=0.003)) is not None:
-                    free.append(descriptor)
-                    if len(free) > above:
-                        break
+            free = self._taken_hold_of(limit, above + 1)
             if len(free) <= above:
-                for descriptor in free:
-                    os.close(descriptor)
-                return None
-            for descriptor in free[:-1]:
+                # Somebody who only looks has each of them for an instant.
+                time.sleep(_INSTANT_S)
+                free |= self._taken_hold_of(limit, above + 1 - len(free))
+            slot = Slot(*free.popitem()) if len(free) > above else None
+            for descriptor in free.values():
                 os.close(descriptor)
-            return Slot(number, free[-1])
+            return slot
+
+    def _taken_hold_of(self, limit: int, most: int) -> dict[int, int]:
+        """Places that nobody has, and their descriptors."""
+        free: dict[int, int] = {}
+        for number in range(limit):
+            if len(free) == most:
+                break
+            if (descriptor := try_lock(self.dir / f"{number:04}")) is not None:
+                free[number] = descriptor
+        return free
 
     def taken(self) -> int:
         """How many places are taken. Raises StoreError."""

@@ -21,6 +21,9 @@ from loopdeck.store.files import open_private
 from loopdeck.store.layout import RunPaths
 from loopdeck.supervisor.births import Request
 
+# Made before anything is forked, as all that can be: what a runner makes or changes for itself takes memory that it could share.
+_libc = ctypes.CDLL(None)
+_SIGNALS = tuple(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _NAME = b"loopdeck.runner"
 _PR_SET_NAME = 15
 _ARGUMENTS = slice(45, 47)
@@ -84,7 +87,7 @@ def _become(request: Request, told: int) -> NoReturn:
 
 
 def _signals() -> None:
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN if number in _IGNORED else signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.set_wakeup_fd(-1)
@@ -92,8 +95,12 @@ def _signals() -> None:
 
 
 def _surroundings(request: Request) -> None:
-    os.environb.clear()
-    os.environb.update(request.environment)
+    # Most of it is as it was: what isn't touched goes on being shared.
+    for name in set(os.environb) - request.environment.keys():
+        del os.environb[name]
+    for name, value in request.environment.items():
+        if os.environb.get(name) != value:
+            os.environb[name] = value
     time.tzset()
     if request.umask >= 0:
         os.umask(request.umask)
@@ -138,4 +145,4 @@ def _title(paths: RunPaths) -> None:
         first, last = (int(field) for field in fields[_ARGUMENTS])
         if len(words) < last - first:
             ctypes.memmove(first, words.ljust(last - first, b"\0"), last - first)
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, _NAME, 0, 0, 0)
+        _libc.prctl(_PR_SET_NAME, _NAME, 0, 0, 0)

@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from loopdeck.errors import StoreError
+from loopdeck.incarnation import start_ticks
 from loopdeck.store.layout import DeckHome, RunPaths
-from loopdeck.store.lease import start_ticks
 
 WORKS = sys.platform.startswith("linux")
 """Forking a process that has loaded everything is safe on Linux; elsewhere the system's own libraries forbid it."""

@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 
 from loopdeck.errors import LoopdeckError
+from loopdeck.incarnation import start_ticks
 from loopdeck.store.files import failure
 from loopdeck.store.layout import DeckHome, RunPaths
-from loopdeck.store.lease import start_ticks
 from loopdeck.supervisor import code, warm
 from loopdeck.supervisor.birth import born
 from loopdeck.supervisor.births import FIXED, Environment, Reply, Request, at_home, receive, send

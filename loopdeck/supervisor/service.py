@@ -14,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 from loopdeck.errors import StoreError
+from loopdeck.incarnation import boot_id
 from loopdeck.store import lease, rescue
 from loopdeck.store.layout import DeckHome, RunPaths
 from loopdeck.store.lease import Lease
@@ -109,7 +110,7 @@ class Supervisor:
         """Look once, plan, act; gives what was seen."""
         seen = self._observer.look(self._starting.keys(), self._adopted)
         paths_of = {one.key: paths for paths, one in seen.items()}
-        planned = plan(DeckSeen(tuple(seen.values()), self._bounds(), free_memory(), lease.boot_id(), self.draining), time.time())
+        planned = plan(DeckSeen(tuple(seen.values()), self._bounds(), free_memory(), boot_id(), self.draining), time.time())
         self._settle(seen)
         waiting = {paths_of[action.key]: action.why for action in planned if isinstance(action, Wait)}
         for paths, why in waiting.items():

@@ -119,7 +119,7 @@ VALUES = st.one_of(
 
 
 @given(name=NAMES, arguments=st.dictionaries(FIELDS, VALUES, max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_it_shows_is_judged_and_comes_back_as_it_was(name, arguments):
     tongue = Tongue(Path("/tmp/loopdeck-no-such-tree"))
     call = tongue.shown("1", name, arguments)

@@ -80,7 +80,7 @@ def with_worktrees(seat: Seat) -> list[RunPaths]:
 
 
 def all_past_their_first_request(runs: list[RunPaths], start: Starts) -> tuple[float, float]:
-    """Start all; seconds until all were started, and until each has done what the model's first answer asked for."""
+    """Start all; seconds until all were started, and until each has had, and paid for, the model's first answer."""
     began = time.monotonic()
     for paths in runs:
         assert start(paths) is not None

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.cli.app import main
@@ -38,7 +38,7 @@ def door(tmp_path_factory):
         assert git(door.repo, "status", "--porcelain") == ""
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(verb=st.sampled_from(TRIED), words=st.lists(ODD, max_size=4))
 def test_no_words_break_a_verb(door, verb, words, monkeypatch, capsys):
     if "--watch" in words or "--wat" in words:

@@ -91,7 +91,7 @@ def test_a_reservation_without_a_price_takes_tokens_only():
     all_rates | st.none(), st.integers(0, 10**5), st.integers(0, 20_000), st.none() | st.integers(0, 10**9),
     st.none() | st.integers(0, 10**6), st.integers(0, 10**5), st.integers(0, 10**8),
 )  # fmt: skip
-@settings(deadline=None, derandomize=True, database=None, max_examples=600)
+@settings(max_examples=600)
 def test_what_is_granted_fits_and_what_is_denied_does_not(rates, bound, wanted, max_cost, max_tokens, used, cost):
     run = running(max_cost, max_tokens, Usage(used), cost)
     said = room(run, rates, bound, wanted)
@@ -123,7 +123,7 @@ def test_what_is_granted_fits_and_what_is_denied_does_not(rates, bound, wanted, 
 
 
 @given(all_rates, st.integers(0, 10**5), st.integers(0, 20_000), st.data())
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(max_examples=300)
 def test_no_usage_within_the_bounds_costs_more_than_was_reserved(rates, bound, wanted, data):
     said = room(running(), rates, bound, wanted)
     assert isinstance(said, Room)
@@ -137,7 +137,7 @@ def test_no_usage_within_the_bounds_costs_more_than_was_reserved(rates, bound, w
 
 
 @given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 9_000), st.booleans()), max_size=30), all_rates, st.integers(0, 10**8))
-@settings(deadline=None, derandomize=True, database=None, max_examples=200)
+@settings(max_examples=200)
 def test_calls_side_by_side_never_pass_a_limit_together(calls, rates, max_cost):
     run = running(max_cost, 60_000)
     for number, (bound, wanted, settle) in enumerate(calls):

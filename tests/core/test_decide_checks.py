@@ -300,7 +300,7 @@ def test_the_score_is_that_of_the_required_checks():
 
 
 @given(st.lists(st.tuples(severities, outcomes, severities, st.booleans(), st.booleans()), min_size=1, max_size=5), severities)
-@settings(deadline=None, derandomize=True, database=None, max_examples=400)
+@settings(max_examples=400)
 def test_passed_is_what_the_definition_says(each: list[tuple[Severity, Outcome, Severity, bool, bool]], level):
     checks, verdicts = [], []
     for number, (severity, outcome, found, listed, said) in enumerate(each):
@@ -326,7 +326,6 @@ def test_passed_is_what_the_definition_says(each: list[tuple[Severity, Outcome, 
 
 
 @given(severities, severities, st.lists(severities, max_size=3), outcomes)
-@settings(deadline=None, derandomize=True, database=None)
 def test_a_stricter_floor_never_lets_more_pass(low, severity, found, outcome):
     levels = [] if outcome == "passed" else found
     listed = tuple(one for level in levels for one in wrong("a", level, severity=level))

@@ -1,7 +1,7 @@
 """What comes next while the maker works, and when somebody interferes: hand-made states, one by one."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -240,7 +240,6 @@ def test_a_wait_ends_when_the_time_is_up_at_the_latest():
 
 
 @given(st.integers(1, 10**6), st.none() | st.floats(-10, 10**6))
-@settings(deadline=None, derandomize=True, database=None)
 def test_back_off_is_never_negative_nor_longer_than_a_minute_unless_told_so(attempt, after):
     wait = back_off(attempt, after)
     assert wait >= 0

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loopdeck.core.findings import SEVERITIES, Finding, at_least, counted, finding, fingerprint
@@ -72,7 +72,6 @@ def test_severity_and_line_make_no_difference():
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-@settings(deadline=None, derandomize=True, database=None)
 def test_a_fingerprint_is_twelve_hex_digits_whatever_the_text(check, criterion, path, message):
     print_ = fingerprint(check, criterion, path, message)
     assert len(print_) == 12
@@ -88,7 +87,6 @@ words = st.text("ghijklmnopqrstuvwxyz ", min_size=1, max_size=20)
 
 
 @given(st.lists(words, min_size=1, max_size=4), st.data())
-@settings(deadline=None, derandomize=True, database=None)
 def test_whatever_numbers_stand_between_the_words(each, data):
     numbers = st.integers(0, 10**9)
     one, other = (" ".join(f"{word} {data.draw(numbers)}" for word in each) for _ in range(2))

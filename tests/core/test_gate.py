@@ -3,7 +3,7 @@ import posixpath
 import subprocess
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import asking, gate
@@ -148,7 +148,7 @@ def test_ordinary_words_and_what_a_rule_itself_spells_out_pass(rule, line):
 
 
 @needs_bash
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(st.text(alphabet="ab =$`'\"\\;&|<>(){}[]*?~#!\n-M", max_size=16))
 def test_a_line_allowed_as_echo_only_echoes(tmp_path, text):
     line = f"echo {text}"

@@ -201,7 +201,7 @@ def test_a_key_that_can_not_be_set_is_told_from_a_value_that_makes_no_sense():
 
 
 @given(st.sampled_from(KEYS), st.text(max_size=30))
-@settings(deadline=None, derandomize=True, database=None, max_examples=400)
+@settings(max_examples=400)
 def test_any_text_is_a_value_or_is_refused(key, value):
     try:
         _, _, after = changed(START, key, value)

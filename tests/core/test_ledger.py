@@ -32,7 +32,7 @@ def at(second: int, epoch: int = 1) -> Stamp:
 
 
 @given(seeds)
-@settings(max_examples=250, deadline=None, derandomize=True, database=None)
+@settings(max_examples=250)
 def test_receipts_add_up_to_the_ledger_and_the_ledger_to_the_run(seed):
     world = drawn(seed)
     run = world.live()

@@ -137,7 +137,7 @@ def test_nothing_follows_the_end():
 
 
 @given(st.lists(st.sampled_from(KINDS), max_size=30))
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300)
 def test_no_walk_leaves_the_table(kinds):
     status: Status = "idle"
     for kind in kinds:

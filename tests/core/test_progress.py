@@ -146,7 +146,7 @@ def test_making_it_worse_and_mending_that_is_no_lasting_progress():
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.3, 0.7]), st.lists(st.sampled_from("abcd"), max_size=4)), min_size=60, max_size=60))
-@settings(deadline=None, derandomize=True, database=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_run_of_a_few_findings_goes_on_for_ever(each):
     told = rounds(*[(f"w{n}", score, found) for n, (score, found) in enumerate(each)])
     most = 0
@@ -234,13 +234,12 @@ def slow_repeats(signatures: str) -> int:
 
 
 @given(st.text("ab", max_size=14) | st.text("abc", max_size=14))
-@settings(deadline=None, derandomize=True, database=None, max_examples=500)
+@settings(max_examples=500)
 def test_repeats_is_the_longest_run_of_a_cycle_at_the_end(signatures):
     assert progress.repeats(list(signatures)) == slow_repeats(signatures)
 
 
 @given(st.text("abc", max_size=12), st.integers(1, 8))
-@settings(deadline=None, derandomize=True, database=None)
 def test_doing_the_same_again_counts_one_more(before, times):
     counts = [progress.repeats([*before, *["z"] * number]) for number in range(1, times + 1)]
     assert counts == list(range(1, times + 1))

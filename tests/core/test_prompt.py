@@ -49,7 +49,6 @@ def test_the_steady_part_is_the_same_in_every_call_and_iteration_and_comes_first
 
 @pytest.mark.req("S2-081")
 @given(st.permutations(sorted(SKILLS.items())))
-@settings(deadline=None, derandomize=True, database=None)
 def test_the_order_skills_are_found_in_makes_no_difference(order):
     assert system_parts(spec(), TEMPLATE, "", dict(order)) == system_parts(spec(), TEMPLATE, "", SKILLS)
 
@@ -130,7 +129,7 @@ def test_the_first_instruction_has_a_state_and_nothing_to_mend():
 
 @pytest.mark.req("S0-11")
 @given(st.integers(0, 130), st.integers(0, 2))
-@settings(deadline=None, derandomize=True, database=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_open_finding_is_in_the_next_instruction_by_its_id(many, protected):
     messages = [f"wrong {'x' * number}" for number in range(many)]
     story = Story(loop(check("tests"), check("lint"))).begun().iteration().reply()

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core.shellwords import commands, plain, quoted
@@ -70,7 +70,7 @@ _TEXT = st.text(alphabet="ab =$`'\"\\;&|<>(){}[]*?~#!\n\t-+%@,.:/^1é", max_size
 
 
 @needs_bash
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250)
 @given(_TEXT)
 def test_what_is_plain_runs_as_it_is_read(tmp_path, text):
     line = f"prog {text}"

@@ -3,7 +3,7 @@
 import os
 import time
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import events as ev
@@ -77,7 +77,7 @@ def plain(row: LoopRow) -> tuple[object, ...]:
     return tuple(getattr(row, name) for name in row.__struct_fields__ if name not in skipped)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25)
 @given(acts=st.lists(st.tuples(st.sampled_from(["one", "two"]), ACTS), max_size=25))
 def test_the_rows_are_those_of_a_cold_look_after_whatever_happened(tmp_path_factory, acts):
     deck = deck_at(tmp_path_factory.mktemp("deck"))

@@ -201,7 +201,7 @@ OUTCOMES = st.lists(st.sampled_from(["passed", "failed"]), min_size=1, max_size=
 
 
 @given(OUTCOMES, st.integers(0, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_all_at_once_or_as_they_come(outcomes, cut):
     story = small(no_progress=0)
     for number, outcome in enumerate(outcomes):

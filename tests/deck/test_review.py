@@ -1,7 +1,7 @@
 """A run's work as it is read: every path is there, each line has its number, nothing is left out unsaid."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.deck.decks import Deck
@@ -162,7 +162,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(LINES, LINES, st.booleans(), st.booleans())
 def test_both_files_can_be_told_from_their_diff(tmp_path_factory, before, after, ends_before, ends_after):
     """Lines that look like a diff's own are lines all the same: put together again, each side is the file it was."""

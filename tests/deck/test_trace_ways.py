@@ -1,7 +1,7 @@
 """Ways through a trace: where an iteration or a minute begins, causes and effects; one event in full; the export."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import trace as tr
@@ -37,7 +37,7 @@ def timed(path, times):
 
 
 @given(sizes=st.lists(st.integers(0, 3), max_size=6), hurt=st.sets(st.integers(0, 80), max_size=6))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_an_iteration_is_found_where_its_first_line_is(tmp_path, sizes, hurt):
     path = tmp_path / "trace.jsonl"
     path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import trace as tr
@@ -17,7 +17,7 @@ from tests.kit.traces import iteration, turn, write_trace
 from tests.store.samples import AT, LATER, written
 
 KINDS = ("prompt_sent", "model_replied", "tool_called", "tool_returned", "check_ran", "state_read", "committed", "from_a_later_version")
-SLOW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=50)
 
 
 def to_the_end(tracing: Tracing) -> None:

@@ -272,7 +272,7 @@ WISHES = st.lists(
 
 
 @given(st.sampled_from(sorted(CASES)), WISHES, st.sampled_from([ALIVE, SILENT, GONE]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_there_is_always_an_answer(name, wishes, how):
     run = CASES[name][0].run
     story = Story()

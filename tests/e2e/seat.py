@@ -176,9 +176,9 @@ def runs(words: str) -> bool:
 
 
 def until_runs(words: str, patience_s: float = 20) -> None:
-    """Wait until such a process runs."""
+    """Wait until a process runs whose command line is just these words: a shell that may get to them some day is none."""
     deadline = time.monotonic() + patience_s
-    while not runs(words):
+    while not any(" ".join(one.info["cmdline"] or ()) == words for one in psutil.process_iter(["cmdline"])):
         assert time.monotonic() < deadline, f"{words} never ran"
         time.sleep(0.02)
 

@@ -93,7 +93,7 @@ class ModelServer:
     """One provider. `keys`, if given, are the only ones it knows; others get 401.
 
     `counts` says whether it offers `count_tokens`; `errors` holds what went wrong in the scenario, `gone`
-    counts the clients that hung up while it waited.
+    counts the clients that hung up before they had their answer.
     """
 
     def __init__(self, scenario: Scenario, *, keys: Iterable[str] = (), counts: bool = True) -> None:
@@ -175,7 +175,11 @@ class ModelServer:
             await self._send_json(writer, {"input_tokens": self.ledger.count(request)})
             return True
         self.requests.append(request)
-        return await self._answer(reader, writer, request) and not last
+        try:
+            return await self._answer(reader, writer, request) and not last
+        except (_Gone, ConnectionError):
+            self.gone += 1
+            raise
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> bool:
         try:
@@ -257,7 +261,6 @@ class ModelServer:
             if left <= 0:
                 return
             await asyncio.sleep(min(left, 0.01))
-        self.gone += 1
         raise _Gone
 
     async def _refuse(self, writer: asyncio.StreamWriter, dialect: Dialect, refusal: Refuse) -> None:

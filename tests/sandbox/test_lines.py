@@ -36,7 +36,7 @@ async def heard(pieces: list[bytes]) -> list[bytes]:
 
 
 @given(pieces=PIECES)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_lines_are_what_splitting_would_give(pieces):
     whole = b"".join(pieces)
     expected = whole.split(b"\n")
@@ -44,7 +44,7 @@ def test_lines_are_what_splitting_would_give(pieces):
 
 
 @given(pieces=PIECES, most=st.integers(1, 20))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_a_line_is_cut_where_it_is_too_long_and_no_other_is(pieces, most):
     whole = b"".join(pieces)
     expected = whole.split(b"\n")

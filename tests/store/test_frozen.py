@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -151,7 +151,7 @@ def test_the_harness_is_every_text_but_the_scripts_that_stand_for_models(key, co
 _text = st.text(st.characters(codec="utf-8"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(_text, _text, max_size=3), _text, _text, _text)
 def test_any_text_survives(tmp_path, files, prompt, goal, said):
     spec = structs.replace(SPEC, prompt=prompt, goal=goal)
@@ -159,7 +159,7 @@ def test_any_text_survives(tmp_path, files, prompt, goal, said):
     assert freeze(tmp_path, frozen_of(spec, files=files, input=said)) == thaw(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(tmp_path, data):
     (tmp_path / "spec.toml").write_bytes(data)

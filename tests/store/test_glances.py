@@ -1,6 +1,6 @@
 """What each line is about: as a look at every line says, whatever is damaged, and while the trace grows."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import trace as tr
@@ -52,7 +52,7 @@ def by_hand(event: tr.AnyTraceEvent | None) -> Glance:
 
 
 @given(events=st.lists(EVENTS, max_size=30), hurt=st.sets(st.integers(0, 29), max_size=4), pieces=st.integers(1, 3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_glances_are_what_a_look_at_every_line_says(tmp_path, events, hurt, pieces):
     path = tmp_path / "trace.jsonl"
     path.unlink(missing_ok=True)

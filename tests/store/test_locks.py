@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from loopdeck.errors import StoreError
+from loopdeck.incarnation import start_ticks
 from loopdeck.store import lease
 from loopdeck.store.lease import Holder, Lease, look
 from loopdeck.store.locks import Mutex, SlotPool, is_locked, try_lock
@@ -145,7 +146,7 @@ def test_a_note_tells_this_process_from_another_with_its_number(tmp_path):
     held.release()
     assert look(tmp_path / "lease").alive is True
     zombie = subprocess.Popen(["true"])
-    while lease.start_ticks(zombie.pid):
+    while start_ticks(zombie.pid):
         time.sleep(0.005)
     zombie.wait()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import events as ev
@@ -153,7 +153,7 @@ def test_a_redactor_that_breaks_json_is_caught_before_the_write(tmp_path):
 
 
 @given(texts=st.lists(st.text(max_size=40), max_size=12), groups=st.lists(st.integers(1, 4), max_size=12))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_groups_and_single_events_write_the_same_log(tmp_path, texts, groups):
     events = [note(text) for text in texts]
     forms: tuple[LogFormat[Any], ...] = (JOURNAL, TRACE)
@@ -179,7 +179,7 @@ def test_groups_and_single_events_write_the_same_log(tmp_path, texts, groups):
 
 
 @given(lives=st.lists(st.lists(st.booleans(), max_size=5), max_size=5))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_a_trace_is_linked_where_lives_begin_and_at_seals(tmp_path, lives):
     path = tmp_path / "trace.jsonl"
     expected = []

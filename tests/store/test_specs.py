@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core.spec import Deck
@@ -322,7 +322,7 @@ def test_the_decks_folder_may_be_a_link_to_elsewhere(root, tmp_path_factory):
     assert said(root) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=100))
 def test_any_bytes_in_any_file_give_problems_and_no_error(root, loop, deck, skill):
     put(root, FILE, loop)
@@ -334,7 +334,7 @@ def test_any_bytes_in_any_file_give_problems_and_no_error(root, loop, deck, skil
     find_skills(root)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_any_bytes_in_a_script_give_problems_and_no_error(root, script):
     put(root, ".loopdeck/loops/fix/play.toml", script)

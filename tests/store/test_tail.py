@@ -4,7 +4,7 @@ import os
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import events as ev
@@ -48,7 +48,7 @@ def test_a_tail_sees_each_event_once_as_it_comes(tmp_path):
 
 
 @given(cuts=st.lists(st.integers(0, 10**6), max_size=12))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 def test_a_tail_waits_for_the_rest_of_a_line(tmp_path, cuts):
     whole = tmp_path / "whole"
     events = journal_at(whole)
@@ -155,7 +155,7 @@ PIECES = st.tuples(st.integers(0, 40), st.sampled_from([0, 10, 5_000, BLOCK - 80
 
 
 @given(pieces=st.lists(PIECES, max_size=8))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_the_index_of_a_growing_log_is_that_of_the_whole(tmp_path, pieces):
     path = tmp_path / "log"
     window = window_on_trace(path)

@@ -4,7 +4,7 @@ import os
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopdeck.core import trace as tr
@@ -133,7 +133,7 @@ def test_a_search_in_steps_finds_what_a_look_at_every_line_finds(tmp_path, text)
 
 
 @given(sizes=st.lists(st.sampled_from([0, 5, 300, BLOCK - 90, BLOCK, 2 * BLOCK]), max_size=12), steps=st.integers(1, 4))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_pieces_are_all_lines_in_order(tmp_path, sizes, steps):
     path = tmp_path / "log"
     path.write_bytes(b"".join(b"x" * size + b"\n" for size in sizes) + b"torn")

@@ -13,6 +13,7 @@ import pytest
 
 from loopdeck.sandbox.family import RUN_VARIABLE
 from loopdeck.supervisor import births, code
+from loopdeck.supervisor.warm import SDKS
 from tests.cli.loops import fixer, waiting
 from tests.e2e.seat import Seat, seated
 from tests.supervisor.warmed import environment, made, warmed
@@ -140,3 +141,33 @@ def test_what_a_runner_makes_is_not_laid_between_what_it_shares():
 
     assert left() > 150_000, "bytes: there is something to fill"
     assert left("warm._settle()") < 100_000
+
+
+@pytest.mark.parametrize("kind", SDKS)
+def test_the_sdk_is_loaded_by_a_call_that_goes_through_and_to_nobody_else(kind, monkeypatch):
+    """In an interpreter of its own, since it loads so much: a key that is real and a proxy that is there are left alone."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(0)
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv(f"{kind.upper()}_API_KEY", "a-real-key")
+        told = (
+            "import os; from loopdeck.supervisor import warm; "
+            f"warm.call({kind!r}); print(warm.single_threaded(), os.environ['{kind.upper()}_API_KEY'], 'NO_PROXY' in os.environ)"
+        )
+        said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert said.split() == ["True", "a-real-key", "False"]
+
+
+def test_code_that_runs_is_laid_together():
+    told = (
+        "import gc; from types import FunctionType; from loopdeck.supervisor import warm; warm.rooms(); warm.call('anthropic'); "
+        "ran = warm._run_by(lambda: warm.call('anthropic')); "
+        "hot = [one for one in gc.get_objects() if type(one) is FunctionType and id(one.__code__) in ran]; "
+        "places = lambda: len({id(one.__code__) >> 12 for one in hot}); "
+        "before = places(); warm._settle(); warm._lay_together(ran); warm.call('anthropic'); print(before, places())"
+    )
+    said = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout
+    before, after = (int(word) for word in said.split())
+    assert 0 < after < before / 2

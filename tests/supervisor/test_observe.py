@@ -7,11 +7,12 @@ from pathlib import Path
 
 from loopdeck.core import events as ev
 from loopdeck.core.rescue import Tries
+from loopdeck.incarnation import boot_id
 from loopdeck.store import rescue
 from loopdeck.store.folded import load_run, save_checkpoint
 from loopdeck.store.journal import JournalWriter
 from loopdeck.store.layout import DeckHome, RunPaths
-from loopdeck.store.lease import Lease, boot_id
+from loopdeck.store.lease import Lease
 from loopdeck.supervisor.observe import Observer
 from loopdeck.supervisor.plan import RunSeen
 from tests.store.samples import AT, SETTINGS, unchanged

@@ -246,7 +246,7 @@ decks = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(decks)
 def test_of_every_plan(deck):
     actions = plan(deck, NOW)
@@ -279,7 +279,7 @@ def test_of_every_plan(deck):
             assert not mine or len(mine) + sum(one.agent == agent for one in have) <= most
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(0.1, 5.0), st.integers(1, 9), st.floats(1.0, 30.0))
 def test_a_run_that_always_dies_is_tried_so_often_with_growing_pauses_and_then_lost(pause, lives, slack):
     bounds = Bounds(max_runs=1, pause_s=pause, lives=lives, longest_s=40.0)

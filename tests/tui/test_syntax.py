@@ -23,7 +23,7 @@ def line_of(language, line):
     return Syntax(language).cells([line])[0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LANGUAGES, st.lists(st.text(st.characters(codec="ascii", min_codepoint=0x20, max_codepoint=0x7E), max_size=60), max_size=8))
 @example("python", ["", "", "x = '''", "", "a", "'''", ""])
 @example("html", ["<a", "", ">", ""])
@@ -33,7 +33,7 @@ def test_plain_lines_are_what_they_were(language, lines):
     assert {one.style for row in rows for one in row} <= set(STYLES)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(LANGUAGES, st.lists(st.text(max_size=40) | st.sampled_from([*FAMILIES.values(), ALL]), max_size=5))
 def test_no_line_does_harm_or_is_lost(language, lines):
     rows = Syntax(language).cells(lines)
