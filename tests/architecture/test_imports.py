@@ -8,6 +8,11 @@ ROOT = Path(__file__).resolve().parents[2]
 IMPURE = ("asyncio", "socket", "threading", "multiprocessing", "textual", "rich", "anthropic", "openai", "git", "psutil", "httpx2")
 _EACH = """
 import importlib, os, sys
+# What is not ours is loaded once for all of them.
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+for name in [name for name in sys.modules if name.partition(".")[0] == "loopdeck"]:
+    del sys.modules[name]
 for name in sys.argv[1:]:
     child = os.fork()
     if not child:

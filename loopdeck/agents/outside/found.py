@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from loopdeck.agents.outside.port import Caps
 
 _VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
 _PATIENCE_S = 10.0
+_MOST = 1 << 16
 _QUIET = {"DISABLE_AUTOUPDATER": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1", "PI_OFFLINE": "1", "NO_COLOR": "1"}
 
 
@@ -108,17 +110,20 @@ def _known() -> Iterator[_Known]:
 
 def _version(path: str, env: Mapping[str, str]) -> str:
     try:
-        with subprocess.Popen(
-            [path, "--version"], env={**env, **_QUIET}, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True,
-        ) as process:  # fmt: skip
-            try:
-                said, _ = process.communicate(timeout=_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                said = b""
-            finally:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
+        # Into a file, not a pipe: who waits for a pipe waits for all that the program may have left behind.
+        with (
+            tempfile.TemporaryFile() as told,
+            subprocess.Popen(
+                [path, "--version"], env={**env, **_QUIET}, cwd="/", stdin=subprocess.DEVNULL, stdout=told,
+                stderr=subprocess.DEVNULL, start_new_session=True,
+            ) as process,
+        ):  # fmt: skip
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE_S)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            told.seek(0)
+            said = told.read(_MOST)
     except OSError:
         return ""
     found = _VERSION.search(said.decode("utf-8", "replace"))
