@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import NamedTuple
 
 from loopdeck.deck.attached import Attending
 from loopdeck.deck.attention import Order, order
@@ -18,7 +19,7 @@ from loopdeck.deck.decks import Deck
 from loopdeck.deck.facts import UNKNOWN, facts_of
 from loopdeck.deck.following import Followed
 from loopdeck.deck.listing import Listing
-from loopdeck.deck.lookout import CONTENTS, GROWS, LET_GO, Lookout
+from loopdeck.deck.lookout import CONTENTS, EDITED, GROWS, LET_GO, Lookout
 from loopdeck.deck.loopfiles import Caps, LoopFiles
 from loopdeck.deck.rows import Known, Shipped, bereft_row, idle_row, same
 from loopdeck.deck.snapshot import DeckFacts, LoopRow
@@ -28,7 +29,13 @@ from loopdeck.store.frozen import thaw
 from loopdeck.store.layout import RunPaths
 
 FILES_S = 10.0
-"""How often the operator's own files are looked at."""
+"""How often the operator's own files are looked at where nobody tells that they were edited."""
+
+
+class Edits(NamedTuple):
+    """Whom to tell that files of a loop were edited which has a run that goes on."""
+
+    deck: "Gathering"
 
 
 class Gathering:
@@ -75,9 +82,23 @@ class Gathering:
             changed |= self.refresh(one, now, look=True)
         if closely:
             self._looked_at = now
-            self._plan()
+            self.read_again()
         self._supervised = supervisor(self.deck.home).awake
         return changed
+
+    def read_again(self) -> None:
+        """Put those of the operator's own files on the list of chores that have changed, and what else has to be found out."""
+        if self._files.known_caps() is None:
+            self.chores.later("caps", self._read_caps)
+        for one in self._runs.values():
+            if one.facts is UNKNOWN:
+                # Its folder was seen before the loop was frozen into it.
+                self.chores.later(one.paths, partial(self._learn, one))
+            if one.over or not one.run.spec_hash:
+                continue
+            said = self._files.known(one.paths.loop)
+            if said is None:
+                self.chores.later(one.paths.loop, partial(self._read_file, one.paths.loop))
 
     def refresh(self, one: Followed, now: float, *, look: bool = False) -> bool:
         """Take in what is new of one run; True if it shows. Nothing if it is not looked at any more."""
@@ -86,6 +107,8 @@ class Gathering:
         changed = one.refresh(now, self._day, look=look)
         if look:
             _watch(self._lookout, one)
+            if not one.over:
+                self._lookout.want(Edits(self), self._files.folder(one.paths.loop), EDITED)
         if changed and one.over and not one.newest:
             self._spent_before[one.paths] = one.today
             self._drop(one)
@@ -185,20 +208,6 @@ class Gathering:
         changed = changed or rows.keys() != self._idle.keys()
         self._idle = rows
         return changed
-
-    def _plan(self) -> None:
-        """Put what has to be found out again on the list of chores."""
-        if self._files.known_caps() is None:
-            self.chores.later("caps", self._read_caps)
-        for one in self._runs.values():
-            if one.facts is UNKNOWN:
-                # Its folder was seen before the loop was frozen into it.
-                self.chores.later(one.paths, partial(self._learn, one))
-            if one.over or not one.run.spec_hash:
-                continue
-            said = self._files.known(one.paths.loop)
-            if said is None:
-                self.chores.later(one.paths.loop, partial(self._read_file, one.paths.loop))
 
     def _learn(self, one: Followed) -> bool:
         """What a run was frozen with, and what it spent before anybody looked."""

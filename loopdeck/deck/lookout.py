@@ -18,6 +18,8 @@ LET_GO = CLOSE_WRITE | REPLACED
 """A process that had a file open for writing has closed it, or died."""
 CONTENTS = ENTRIES
 """Something came into a folder, or left it."""
+EDITED = ENTRIES | CLOSE_WRITE
+"""The same, or a file in it was written anew in its place."""
 
 
 class Told(NamedTuple, Generic[T]):

@@ -47,6 +47,10 @@ class LoopFiles:
         """Where loops come to be."""
         return (self._root / LOOPS,)
 
+    def folder(self, loop: str) -> Path:
+        """Where the files of the loop are."""
+        return loop_dir(self._root, loop)
+
     def known(self, loop: str) -> LoopFile | None:
         """What was read of the loop; None if nothing was, or it has changed since."""
         found = self._loops.get(loop)

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from loopdeck.deck.counting import Counting, Counts
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.following import Followed
-from loopdeck.deck.gathering import Gathering
+from loopdeck.deck.gathering import Edits, Gathering
 from loopdeck.deck.hatch import FRAME_S, Bell, Hatch, Post
 from loopdeck.deck.lookout import Lookout
 from loopdeck.deck.snapshot import LoopRow
@@ -188,6 +188,8 @@ class Reader:
                     self._read_on(run, look=True)
                 case (Gathering() as deck,):
                     self._hatch.stir(deck.look(self._clock(), soon=True))
+                case (Edits(deck),):
+                    deck.read_again()
                 case _:
                     pass
 

@@ -36,7 +36,7 @@ LET_GO_S = 60.0
 """How long an agent's process is kept while it waits for a person, or stands still; by its session it goes on later."""
 _LET_GO = "the agent's process was ended, as it has nothing to do until a person speaks; then it goes on with its conversation"
 _GRACE_S = 10.0
-"""How long an agent may take to end by itself once its budget has."""
+"""How long an agent may take to end by itself once its budget has. One that turns in circles is not waited for."""
 _LOOK_S = 0.1
 
 
@@ -177,7 +177,8 @@ class OutsideMaking:
                 hosting.end("budget")
             over = (over + _LOOK_S) if hosting.how else 0.0
             # Through the gateway nothing more can be spent; by its own login it has to be cut off.
-            if over >= (_GRACE_S if hosting.metered else _LOOK_S):
+            ends_itself = hosting.metered and hosting.how != "repeating"
+            if over >= (_GRACE_S if ends_itself else _LOOK_S):
                 return
 
     @contextmanager

@@ -1,10 +1,13 @@
 """The reader on loops that really run: started by the verb, asking, answered, killed."""
 
+import math
 import os
 import signal
+import sys
 
 import pytest
 
+from loopdeck.deck import gathering
 from loopdeck.deck.decks import Deck
 from tests.cli.loops import fixer, loop, turn, waiting
 from tests.deck.following_deck import Following
@@ -46,3 +49,20 @@ def test_an_edit_of_the_loop_file_of_a_run_that_goes_on_shows(tmp_path):
             file.write_text(file.read_text().replace("max_iterations = 3", "max_iterations = 5"))
             following.reader.poke()
             following.row("0/waiting", lambda row: row.edited)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells")
+def test_such_an_edit_is_told_whichever_way_an_editor_saves(tmp_path, monkeypatch):
+    monkeypatch.setattr(gathering, "FILES_S", math.inf)
+    with opened(tmp_path, {"README.md": "x", **waiting()}) as front:
+        deck = Deck.open(front.repo, front.env)
+        front.ok("start", "waiting")
+        with Following(deck) as following:
+            following.row("0/waiting", lambda row: row.phase == "maker" and row.agent)
+            file = front.repo / ".loopdeck/loops/waiting/loop.toml"
+            before = file.read_text()
+            file.write_text(before.replace("max_iterations = 3", "max_iterations = 5"))
+            following.row("0/waiting", lambda row: row.edited)
+            file.with_name("new").write_text(before)
+            file.with_name("new").replace(file)
+            following.row("0/waiting", lambda row: not row.edited)
