@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from loopdeck.store.trace import TraceWindow
 from loopdeck.store.window import Found
 
-_AT_ONCE = 8
+_AT_ONCE = 2
 
 
 class Search:
@@ -30,7 +30,7 @@ class Search:
         self._steps = self._seek(self._origin, self._end)
 
     def step(self) -> bool:
-        """Search a megabyte more; True if there is nothing to search just now. Raises StoreError."""
+        """Search a little more; True if there is nothing to search just now. Raises StoreError."""
         for _ in range(_AT_ONCE):
             found = next(self._steps, None)
             if found is None:

@@ -29,13 +29,22 @@ _WHERE_IT_FETCHES = {"CARGO_HOME": "cargo", "GOMODCACHE": "go-mod", "GRADLE_USER
 """These hold also what the operator's toolchain has fetched before, which can be read where it is while nothing is fetched anew."""
 
 
+_MAKERS_ALONE = {"PYTHONPYCACHEPREFIX": "python"}
+"""What is compiled of the project, so that it isn't committed with it. No check reads what another may have left compiled for it."""
+
+
 def cache(caches: Path, command: Command) -> Path:
     """The cache of a command's kind, in the loop's folder `caches`."""
-    return caches / ("maker" if command.role in ("tool", "agent") else "checks")
+    return caches / ("maker" if _is_makers(command) else "checks")
 
 
-def variables(folder: Path, fetches: bool) -> dict[str, str]:
-    """What tells tools of it; `fetches` says that the command can reach hosts to fetch from."""
-    named = {**_ALWAYS, **(_WHERE_IT_FETCHES if fetches else {})}
+def variables(caches: Path, command: Command, fetches: bool) -> dict[str, str]:
+    """What tells a command's tools of it; `fetches` says that the command can reach hosts to fetch from."""
+    folder = cache(caches, command)
+    named = {**_ALWAYS, **(_WHERE_IT_FETCHES if fetches else {}), **(_MAKERS_ALONE if _is_makers(command) else {})}
     # Worktree and cache are different mounts, so that nothing can be linked from one into the other.
     return {**{name: str(folder / below) for name, below in named.items()}, "UV_LINK_MODE": "copy"}
+
+
+def _is_makers(command: Command) -> bool:
+    return command.role in ("tool", "agent")

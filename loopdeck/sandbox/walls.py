@@ -94,7 +94,7 @@ class Walls:
         """What tells the command's tools of its cache; nothing if there is none."""
         if self.caches is None:
             return {}
-        return caches.variables(caches.cache(self.caches, command), self.open_to(command) or bool(self.listed(command)))
+        return caches.variables(self.caches, command, self.open_to(command) or bool(self.listed(command)))
 
     def agents_own(self, command: Command) -> Iterator[Path]:
         """What an agent consists of, unless it is shown anyhow: it may be installed where no tool of the operator's is.

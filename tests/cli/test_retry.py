@@ -122,7 +122,7 @@ def test_a_run_at_work_is_refused(front, inside):
 
 
 def test_a_pause_is_enough(front, inside):
-    door = front(two_rounds(2))
+    door = front(two_rounds(1))
     run = in_round_two(door)
     door.ok("pause", run)
     assert door.until("slow", "paused")["run"] == run

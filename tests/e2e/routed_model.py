@@ -20,7 +20,7 @@ def phases(request: Request) -> Answer:
 def busy(request: Request) -> Answer:
     """One vendor answers nobody, the other everybody."""
     if "claude" in request.model:
-        return Answer(fault=Refuse(529, "overloaded_error", "Overloaded"))
+        return Answer(fault=Refuse(529, "overloaded_error", "Overloaded", {"retry-after": "0.1"}))
     if request.turns:
         return Answer("Done.")
     return Answer("Writing.", (Call("write_file", json.dumps({"path": "answer.txt", "content": "right\n"})),))

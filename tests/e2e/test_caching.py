@@ -82,6 +82,7 @@ HANDBOOK = "# How we work\n" + "".join(
     f"- Rule {number}: what has been found to hold in case {number * 37}.\n" for number in range(560)
 )
 """Some 10,000 tokens by the server's own count, three bytes to a token."""
+SHORT = {"max_iterations": 2, "max_cost_usd": 9.0, "no_progress": False}
 
 
 def handbook(url: str, **more: Any) -> dict[str, str]:
@@ -122,7 +123,9 @@ def test_of_ten_iterations_with_a_long_steady_part_nearly_all_input_is_read_from
 def test_how_long_the_steady_part_is_kept_follows_from_how_often_the_loop_runs(tmp_path, every, ttl):
     with (
         serving_process("tests.e2e.steady_model:brisk") as server,
-        seated(tmp_path, handbook(server.url, trigger={"every": every}), {"ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}) as seat,
+        seated(
+            tmp_path, handbook(server.url, trigger={"every": every}, exit=SHORT), {"ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}
+        ) as seat,
     ):
         run = seat.ended("steady", 10)
         body = server.shown("requests")[0]["body"]
@@ -141,7 +144,7 @@ def test_how_long_the_steady_part_is_kept_follows_from_how_often_the_loop_runs(t
 def test_a_change_that_loses_the_cache_is_said(tmp_path):
     with (
         serving_process("tests.e2e.steady_model:brisk") as server,
-        seated(tmp_path, handbook(server.url), {"ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}) as seat,
+        seated(tmp_path, handbook(server.url, exit=SHORT), {"ANTHROPIC_API_KEY": "any", "NO_PROXY": "127.0.0.1"}) as seat,
     ):
         assert not [text for text in seat.ended("steady", 10).notices if "changed since" in text]
         assert not [text for text in seat.ended("steady", 10).notices if "changed since" in text]

@@ -214,7 +214,7 @@ def once_each(log: Path) -> None:
 
 
 def test_a_madman_breaks_no_promise(tmp_path):
-    go_mad(tmp_path, 7, 5)
+    go_mad(tmp_path, 7, 3)
 
 
 @pytest.mark.chaos

@@ -169,7 +169,7 @@ def test_the_room_stays_readable_when_the_clock_is_set(tmp_path):
                 clock.set(jump)
                 size = seat.paths("works").trace.stat().st_size
                 until(lambda size=size: seat.paths("works").trace.stat().st_size > size)  # type: ignore[misc]
-                terminal.settle(0.5, 3)
+                terminal.settle(0.5, 2.2)
                 terminal.until(lambda text: "▶ running" in text and "hung" not in text)
                 assert not _NEGATIVE.search(terminal.text), terminal.text
             terminal.feed("q")

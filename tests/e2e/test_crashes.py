@@ -15,7 +15,7 @@ from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat, nap, runs, seated, until_runs
 from tests.kit.repos import git, status
 
-MOMENTS = 15
+MOMENTS = 10
 OPEN: dict[str, Any] = {"gates": {"allow": ["bash"]}}
 
 
@@ -143,7 +143,7 @@ def test_who_is_killed_at_any_moment_comes_to_the_same(tmp_path):
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", range(5))
 def test_who_is_killed_at_more_moments_comes_to_the_same(tmp_path, seed):
-    with killed(tmp_path, 3 * MOMENTS, seed) as slain:
+    with killed(tmp_path, 45, seed) as slain:
         come_to_the_same(slain)
         are_told_whole(slain)
         left_nothing(slain)

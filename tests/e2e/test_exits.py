@@ -62,7 +62,7 @@ def test_an_edit_of_the_loop_file_counts_from_the_next_run(front):
     door: Seat = front(
         loop(
             "fixed",
-            rounds(turn("w", write("a", "1"), delay_s=3), turn("w", write("a", "2"), delay_s=0.3)),
+            rounds(turn("w", write("a", "1"), delay_s=1), turn("w", write("a", "2"), delay_s=0.3)),
             checks=NEVER,
             end={"max_iterations": 2},
         )
@@ -238,13 +238,6 @@ def test_calls_that_make_no_sense_end_the_iteration_and_not_the_run(front):
     assert "could not be understood" in json.dumps(door.prompts("wild", 2))
 
 
-def test_a_model_that_only_talks_nonsense_ends_the_run(front):
-    door: Seat = front(loop("wild", [turn("nonsense", error="malformed", usage={})] * 9, checks=NEVER))
-    run = door.ended("wild", 14)
-    assert "5 model calls failed in a row, the last: malformed: nonsense" in run.why
-    assert labels(door, "wild")[0] == {"malformed_output": 5}
-
-
 # A provider's bad days
 
 
@@ -264,18 +257,22 @@ def test_a_busy_provider_is_waited_out_and_does_not_count(front, error):
     assert entry["usage"]["input"] == 2000
 
 
-def test_a_provider_that_never_answers_ends_the_run(front):
-    door: Seat = front(loop("mute", [turn("no answer in 30 s", error="timeout", usage={})] * 9))
-    run = door.ended("mute", 14)
-    assert len([one for one in door.trace("mute") if isinstance(one, tr.ModelFailed)]) == 5
-    assert "5 model calls failed in a row" in run.why
-    assert "no answer in 30 s" in run.why
-
-
-def test_timeouts_with_an_answer_between_do_not_add_up(front):
+def test_five_failures_in_a_row_end_a_run_and_those_with_an_answer_between_do_not_add_up(front):
+    # Each waits longer from failure to failure, so they do it side by side.
     slow = [turn("no", error="timeout", usage={})] * 3
-    door: Seat = front(loop("moody", [*slow, turn("l", LOOK), *slow, turn("d")]))
-    assert door.done("moody").reason == "done"
+    door: Seat = front(
+        loop("wild", [turn("nonsense", error="malformed", usage={})] * 9, checks=NEVER),
+        loop("mute", [turn("no answer in 30 s", error="timeout", usage={})] * 9),
+        loop("moody", [*slow, turn("l", LOOK), *slow, turn("d")]),
+    )
+    assert door.run("start", "wild", "mute", "moody", "--wait").code == 14
+    runs_of = {name: door.folded(name) for name in ("wild", "mute", "moody")}
+    assert {name: run.reason for name, run in runs_of.items()} == {"wild": "error", "mute": "error", "moody": "done"}
+    assert "5 model calls failed in a row, the last: malformed: nonsense" in runs_of["wild"].why
+    assert labels(door, "wild")[0] == {"malformed_output": 5}
+    assert len([one for one in door.trace("mute") if isinstance(one, tr.ModelFailed)]) == 5
+    assert "5 model calls failed in a row" in runs_of["mute"].why
+    assert "no answer in 30 s" in runs_of["mute"].why
 
 
 # No progress

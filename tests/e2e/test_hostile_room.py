@@ -10,7 +10,7 @@ from tests.kit.evil import FILES, evil_loops
 from tests.kit.front import Front
 from tests.kit.hostile import ALL, FAMILIES, harm_in
 from tests.kit.repos import make_repo
-from tests.kit.terminal import on_terminal
+from tests.kit.terminal import Terminal, on_terminal
 
 _OURS = re.compile(
     r"\x1b\[[0-9;?<>=:]*[ -/]*[@-~]|\x1b[78=>]|\x1b\((?=B)B|"
@@ -56,6 +56,14 @@ def contains(words: str, text: str) -> bool:
     return words in text
 
 
+def came_home(terminal: Terminal) -> bool:
+    """Read until the deck screen is there, or nothing comes any more."""
+    while not contains(_HOME, terminal.text):
+        if not terminal.read(0.3):
+            return False
+    return True
+
+
 def walked(door: Front, screens: tuple[tuple[str, str, str], ...], size: tuple[int, int]) -> bytes:
     """Open each screen and come back; gives every byte that was written."""
     raw = bytearray()
@@ -70,8 +78,7 @@ def walked(door: Front, screens: tuple[tuple[str, str, str], ...], size: tuple[i
             terminal.settle()
             for _ in range(3):
                 terminal.feed("\x1b" if key != " " else " ")
-                terminal.settle(0.3)
-                if contains(_HOME, terminal.text):
+                if came_home(terminal):
                     break
             terminal.until(partial(contains, _HOME))
             raw += terminal.raw

@@ -103,7 +103,7 @@ def whole(seat: Seat, name: str) -> None:
 def test_a_disk_that_becomes_read_only_stops_the_run_and_once_mended_one_command_lets_it_go_on(tmp_path):
     with (
         failing_disk(tmp_path) as disk,
-        seated(tmp_path / "seat", steady("works"), {"LOOPDECK_HOME": str(disk.place / "home")}) as seat,
+        seated(tmp_path / "seat", steady("works", 40), {"LOOPDECK_HOME": str(disk.place / "home")}) as seat,
     ):
         seat.ok("start", "works")
         seat.at_work("works")

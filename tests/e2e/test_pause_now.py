@@ -62,10 +62,10 @@ def test_what_runs_stands_still_and_goes_on_where_it_was(walls, front):
 
 @pytest.mark.parametrize("walls", DOORS, indirect=True)
 def test_a_commands_own_time_stands_still_too(walls, front):
-    door, tree = ticking(front, timeout_s=3)
+    door, tree = ticking(front, timeout_s=2)
     door.ok("pause", "tick", "--now")
     door.until("tick", "paused")
-    time.sleep(3.5)
+    time.sleep(2.2)
     assert door.view("tick").status == "paused"
     door.ok("resume", "tick")
     (tree / "go.txt").write_text("go")

@@ -113,7 +113,7 @@ def test_with_a_price_of_the_decks_own_it_runs_and_costs_that(front):
 
 
 def test_a_model_without_a_price_set_while_it_runs_spends_nothing(front):
-    turns = [turn("d", delay_s=3), turn("d", iteration=2)]
+    turns = [turn("d", delay_s=1), turn("d", iteration=2)]
     files = loop("dear", turns, checks=[{"run": "false"}])
     door: Seat = front(files | {".loopdeck/loops/dear/play.toml": tomli_w.dumps({"turn": turns})})
     door.ok("start", "dear")

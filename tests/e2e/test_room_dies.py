@@ -56,9 +56,7 @@ def began(seat: Seat, terminal: Terminal, names: Sequence[str]) -> dict[str, Hol
     """Wait until all loops are at work, the first of them by a key pressed in this room; who runs them."""
     terminal.until(lambda text: shown(text) == list(names[1:]) and "idle" in text, 90)
     # What is idle comes last.
-    terminal.feed("G")
-    terminal.settle(0.3)
-    terminal.feed("s")
+    terminal.feed("Gs")
     terminal.until(lambda text: shown(text) == list(names), 60)
     for name in names:
         seat.at_work(name)
@@ -150,9 +148,7 @@ def closed_terminal(base: Path, loops: int) -> int:
 
 def shows_its_trace(seat: Seat, terminal: Terminal, name: str) -> None:
     """The trace of the first loop in the room is as long as the file is, or was a moment ago."""
-    terminal.feed("g")
-    terminal.settle(0.3)
-    terminal.feed("t")
+    terminal.feed("gt")
     least = len(seat.trace(name))
 
     def lines(text: str) -> int:

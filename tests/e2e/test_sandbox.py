@@ -11,6 +11,7 @@ from loopdeck.deck.loopboard import badges
 from loopdeck.deck.rows import Known, Sums, run_row
 from tests.cli.loops import loop, turn, write
 from tests.e2e.seat import Seat
+from tests.kit.repos import git
 from tests.kit.walled import fenceable, walled
 from tests.kit.webserver import server
 
@@ -41,6 +42,16 @@ def test_a_command_that_can_not_leave_needs_no_approval_and_can_not_leave(front)
     told = door.outputs("work")[0]
     assert "LOOPDECK_HOME" not in told
     assert "LOOPDECK_RUN" in told
+
+
+@walled
+def test_what_a_makers_python_compiles_is_not_committed_and_no_check_reads_it(front):
+    imports = "python3 -c 'import made.calc'; echo \"at ${PYTHONPYCACHEPREFIX:-nowhere}\""
+    door: Seat = front({"made/calc.py": "x = 1\n", **working(imports, check=f"{imports} | grep nowhere")})
+    run = door.done("work")
+    assert "/caches/work/maker/python" in door.outputs("work")[0]
+    assert any((door.deck.home.path / "caches/work/maker/python").rglob("calc.*.pyc"))
+    assert "pyc" not in git(door.repo, "ls-tree", "-r", "--name-only", run.branch)
 
 
 @pytest.mark.usefixtures("without_walls")

@@ -42,7 +42,7 @@ def ticking(iteration=1, old="- [ ] one", new="- [x] one", delay_s=0.0):
 
 def slow():
     """A loop whose maker has ticked off one, and is still at work."""
-    return remembering(ticking(delay_s=1.2), checks=NEVER, end=ONCE)
+    return remembering(ticking(delay_s=0.7), checks=NEVER, end=ONCE)
 
 
 def ticked(front):
@@ -106,7 +106,7 @@ def test_it_is_read_before_and_written_after_every_iteration_the_same_for_maker_
 
 @pytest.mark.req("S0-19", "S2-095")
 def test_it_starts_from_its_file_and_each_change_has_its_author(front):
-    door: Seat = front(slow())
+    door: Seat = front(remembering(ticking(), checks=NEVER, end=ONCE))
     assert door.ok("state", "mind").out.strip() == INITIAL.strip()
     door.ended("mind", 10)
     text = state(door).read_text(encoding="utf-8")

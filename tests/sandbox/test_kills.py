@@ -129,9 +129,9 @@ signal.signal({int(number)}, asked)
 print("ready", flush=True)
 time.sleep(60)
 """
-    finished = asyncio.run(make(tmp_path, grace_s=4).run(python(text, tmp_path, timeout_s=0.5)))
+    finished = asyncio.run(make(tmp_path, grace_s=2).run(python(text, tmp_path, timeout_s=0.7)))
     assert finished.output == b"ready\ntidied\n"
-    assert finished.seconds < 3.5
+    assert finished.seconds < 0.7 + 2, "gone before its grace was over"
 
 
 def test_patience_that_is_lost_meanwhile_cuts_the_grace_short(make, tmp_path):

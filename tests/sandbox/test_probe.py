@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loopdeck.sandbox import bubble
 from loopdeck.sandbox import probe as probing
 from loopdeck.sandbox.probe import facts, find, proof
 from tests.kit.walled import bwrap, walled
@@ -79,6 +80,7 @@ def test_a_proof_is_kept_and_holds_for_nothing_else(tmp_path, monkeypatch):
 )
 def test_one_that_makes_no_sandbox_is_not_taken(pretending, monkeypatch, does, says):
     monkeypatch.setattr(probing, "_MOST_SECONDS", 0.3)
+    monkeypatch.setattr(bubble, "_START_S", 0.5)
     pretending(does)
     told = found()
     assert not told.holds
@@ -114,6 +116,8 @@ def test_a_hole_is_found_and_named(tmp_path, monkeypatch, hole):
     program.write_text(HOLED.format(python=sys.executable, takes=takes, gives=gives, real=bwrap()))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    # Of one in which processes outside can be seen the first process is never told.
+    monkeypatch.setattr(bubble, "_START_S", 1.0)
     assert hole in found().why
 
 
