@@ -56,7 +56,9 @@ def began(seat: Seat, terminal: Terminal, names: Sequence[str]) -> dict[str, Hol
     """Wait until all loops are at work, the first of them by a key pressed in this room; who runs them."""
     terminal.until(lambda text: shown(text) == list(names[1:]) and "idle" in text, 90)
     # What is idle comes last.
-    terminal.feed("Gs")
+    terminal.feed("G")
+    terminal.until(lambda text: "s starts one" in text)
+    terminal.feed("s")
     terminal.until(lambda text: shown(text) == list(names), 60)
     for name in names:
         seat.at_work(name)
@@ -94,6 +96,8 @@ def told_once(seat: Seat, name: str) -> None:
 
 def reckoned(seat: Seat, names: Sequence[str]) -> int:
     """End all loops, and look at what they have left; how many turns were told."""
+    for name in names:
+        seat.wait(name, lambda one: one.run.spend.model_calls > 4)
     for name in names:
         seat.slay(name)
     for name in names:

@@ -53,14 +53,14 @@ def test_what_happens_to_runs_is_seen_and_leaving_ends_none(deck, tmp_path):
     assert deck.view(run.paths).status == "asking"
 
 
-@pytest.mark.parametrize(("size", "at_once"), [((80, 24), True), ((120, 30), False)])
-def test_the_last_frame_comes_first_and_is_the_room_to_the_eye(deck, tmp_path, size, at_once):
+@pytest.mark.parametrize("size", [(80, 24), (120, 30)])
+def test_the_last_frame_comes_first_and_is_the_room_to_the_eye(deck, tmp_path, size):
     WrittenRun(deck, "fix-tests").begun().go_on(30)
     with room(deck, tmp_path, size) as terminal:
         terminal.until(lambda text: "fix-tests" in text)
         rows = loops(terminal.text)
         # It is kept a few seconds after the room is up, and when it is left.
-        terminal.until(lambda _: at_once or deck.home.frame.exists())
+        terminal.until(lambda _: deck.home.frame.exists())
         leave(terminal)
     with room(deck, tmp_path, size) as terminal:
         first = terminal.until(lambda text: "as of" in text)
