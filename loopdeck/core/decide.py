@@ -95,6 +95,9 @@ def _in_agent(run: Run, spec: LoopSpec) -> Step:
     match run.agent_end:
         case "max_turns" | "tool_calls" | "repeating" | "budget" as how:
             return steps.FinishMaker(how)
+    if progress.repeats(run.signatures) >= progress.END_AT:
+        # What it asks for has been refused so often that nothing else comes of asking again.
+        return steps.FinishMaker("repeating")
     if run.turns >= spec.maker.max_turns:
         return steps.FinishMaker("max_turns")
     if run.no_room or spent_out(run):

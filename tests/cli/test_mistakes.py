@@ -16,7 +16,7 @@ from tests.kit.hostile import FAMILIES, harm_in
 from tests.kit.repos import git
 
 # What starts processes that live on, watches for ever or fills folders has tests of its own.
-TRIED = sorted(set(VERBS) - {"start", "once", "serve", "demo", "init", "new", "discard", "merge", "clean"})
+TRIED = sorted(set(VERBS) - {"start", "once", "serve", "demo", "gameday", "init", "new", "discard", "merge", "clean"})
 ODD = st.one_of(
     st.sampled_from([
         "", " ", "-", "--", "---", "-x", "--json", "--json=1", "--jso", "--why", "--edit", "--history", "--stat", "--now", "--help-me",
