@@ -64,7 +64,7 @@ def looked_at(door: Seat) -> list[str]:
             await until(pilot, lambda: any(row.approvals for row in app.snapshot.rows))
             for keys in (["a"], *[["space"]] * 12, ["escape"], ["enter"], ["t"], ["home"], *[["pagedown"]] * 12, ["enter"], ["end"]):
                 await pilot.press(*keys)
-                await pilot.pause(0.1)
+                await pilot.pause(0.05)
                 shown.append(screen_text(app))
 
     asyncio.run(go())
