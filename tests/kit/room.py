@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from textual import _wait
 from textual.pilot import Pilot
 
 from loopdeck.core import commands as cmd
@@ -25,6 +26,10 @@ from tests.kit.repos import make_repo
 
 DOLLAR = 10**12
 _PATIENCE_S = 40.0
+# After each key Pilot looks twice, for this long, whether the app still works. At its own fiftieth of a second that is most of what
+# such tests take. What comes later than that is waited for by `until`.
+_wait.SLEEP_GRANULARITY = 0.004
+_wait.SLEEP_IDLE = _wait.SLEEP_GRANULARITY / 20
 
 
 class Still:

@@ -104,7 +104,7 @@ async def picture(scene: Scene, size: tuple[int, int], folder: Path) -> str:
         still.facts = {"sessions": scene.sessions}
         app = Stopped((deck,), still.make, by="operator@deck")
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.snapshot.rows)
+        await until(pilot, lambda: app.snapshot.rows and "q quit" in screen_text(app))
         await pilot.press(*scene.keys)
         await until(pilot, lambda: scene.ready in screen_text(app))
         await pilot.pause(0.4)

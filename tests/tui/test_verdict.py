@@ -17,6 +17,12 @@ from tests.kit.hostile import ALL, harm_in
 from tests.kit.room import a_deck, in_room, loop_row, made_run, screen_text, sent, until
 
 
+async def answer(app, pilot, button):
+    """The click that answers."""
+    await pilot.click(button)
+    await until(pilot, lambda: not isinstance(app.screen, Confirm))
+
+
 def judging(tmp_path, act, check="looks good"):
     """Run `act(app, pilot)` with the question open; gives what came into the inbox."""
     deck = a_deck(tmp_path)
@@ -43,7 +49,7 @@ def judging(tmp_path, act, check="looks good"):
 def test_a_pass_needs_no_reason(tmp_path):
     async def act(app, pilot):
         assert "does 'looks good' pass?" in screen_text(app)
-        await pilot.click("#yes")
+        await answer(app, pilot, "#yes")
 
     (command,) = judging(tmp_path, act)
     assert isinstance(command, cmd.Judge)
@@ -53,7 +59,7 @@ def test_a_pass_needs_no_reason(tmp_path):
 def test_a_fail_without_a_reason_asks_for_it(tmp_path):
     async def act(app, pilot):
         await pilot.click("#other")
-        await pilot.pause()
+        await until(pilot, lambda: app.focused is app.screen.query_one("#reason", Input))
         assert isinstance(app.screen, Confirm)
         assert app.focused is app.screen.query_one("#reason", Input)
 
@@ -63,9 +69,11 @@ def test_a_fail_without_a_reason_asks_for_it(tmp_path):
 def test_a_fail_takes_its_reason_along(tmp_path):
     async def act(app, pilot):
         await pilot.click("#other")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#reason", Input))
         await pilot.press(*"blue", "enter")
-        assert isinstance(app.focused, Button)
-        await pilot.click("#other")
+        # A button that still shows that it was pressed takes no click.
+        await until(pilot, lambda: isinstance(app.focused, Button) and not app.focused.has_class("-active"))
+        await answer(app, pilot, "#other")
 
     (command,) = judging(tmp_path, act)
     assert (command.passed, command.why) == (False, "blue")
@@ -74,8 +82,8 @@ def test_a_fail_takes_its_reason_along(tmp_path):
 def test_a_pass_after_a_fail_that_was_not_taken_is_a_pass(tmp_path):
     async def act(app, pilot):
         await pilot.click("#other")
-        await pilot.pause()
-        await pilot.click("#yes")
+        await until(pilot, lambda: app.focused is app.screen.query_one("#reason", Input))
+        await answer(app, pilot, "#yes")
 
     (command,) = judging(tmp_path, act)
     assert command.passed
@@ -95,7 +103,7 @@ def test_left_alone_it_says_nothing(tmp_path, button):
 def test_a_hostile_check_comes_through_clean(tmp_path):
     async def act(app, pilot):
         assert harm_in(screen_text(app)) == ""
-        await pilot.click("#yes")
+        await answer(app, pilot, "#yes")
 
     (command,) = judging(tmp_path, act, check=f"[/x] {ALL}")
     assert command.check == f"[/x] {ALL}"
