@@ -161,4 +161,4 @@ def test_unended_sequences_take_linear_time():
     before = time.perf_counter()
     strip_ansi("\x1b]" * 200_000)
     strip_ansi("\x1b[" + "0" * 1_000_000)
-    assert time.perf_counter() - before < 1
+    assert time.perf_counter() - before < 4

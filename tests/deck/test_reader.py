@@ -378,5 +378,6 @@ def test_stopping_is_quick_and_leaves_no_thread(deck):
         time.sleep(0.002)
     began = time.monotonic()
     reader.stop()
-    assert time.monotonic() - began < 0.5
+    # After a second it would no longer be waited for.
+    assert time.monotonic() - began < 1.0
     assert not reader._thread.is_alive()

@@ -289,7 +289,7 @@ def test_a_folder_in_the_way_of_the_worktree(front):
 
 def test_more_runs_than_places_wait_and_are_all_done(front):
     slow = [
-        loop(f"fix{number}", [turn("w", write("x", "1"), delay_s=0.8), turn("d")], checks=[{"run": "test -f x"}]) for number in range(3)
+        loop(f"fix{number}", [turn("w", write("x", "1"), delay_s=0.4), turn("d")], checks=[{"run": "test -f x"}]) for number in range(3)
     ]
     door: Seat = front(*slow, {".loopdeck/deck.toml": "[deck]\nmax_runs = 1\n"})
     waits = door.start("start", "--all", "--wait")
