@@ -1,26 +1,33 @@
 """The terminal's keys, waited for: Textual looks ten times a second whether somebody wants it to stop.
 
 Invariant: while nobody types, nothing wakes for the keyboard; what was typed is taken at once, and a lone escape after a moment's
-silence. All else is Textual's own.
+silence; a key that follows another goes to whoever has the keys then. All else is Textual's own.
 """
 
+import asyncio
 import os
 import select
 import threading
 import time
 from codecs import getincrementaldecoder
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
+from textual.message import Message
+
+from loopdeck.tui.digest import digested
 
 if TYPE_CHECKING:
     from textual.app import App
 
 _PIECE = 4096
 _TICK_S = 0.05
+_PATIENCE_S = 0.5
 _RESTLESS_S = 0.5
 """For so long after a key there may be something to be decided by the silence after it: was it escape, or did a sequence begin?"""
 
@@ -51,6 +58,8 @@ class WaitingDriver(LinuxDriver):
     def __init__(self, app: "App[object]", *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.exit_event: _Knock = _Knock()
+        self._digest: Future[None] | None = None
+        self._hurry = asyncio.Event()
 
     def run_input_thread(self) -> None:
         """Take what is typed until it is to stop; runs in a thread of its own."""
@@ -68,9 +77,24 @@ class WaitingDriver(LinuxDriver):
                     listened.remove(self.fileno)
                 restless_until = time.monotonic() + _RESTLESS_S
                 for event in parser.feed(decode(data)) if data else ():
-                    self.process_message(event)
+                    self._hand_on(event)
             for event in parser.tick():
-                self.process_message(event)
+                self._hand_on(event)
         with suppress(EOFError, ParseError):
             for _ in parser.feed(""):
                 pass
+
+    def _hand_on(self, event: Message) -> None:
+        """Give it to the app; a key once the app has done with the one before, for which it has a while."""
+        typed = isinstance(event, Key)
+        if typed and self._digest is not None and not self._digest.done():
+            self._loop.call_soon_threadsafe(self._hurry.set)
+            until = time.monotonic() + _PATIENCE_S
+            while not self.exit_event.is_set() and time.monotonic() < until:
+                with suppress(TimeoutError):
+                    self._digest.result(_TICK_S)
+                    break
+        self.process_message(event)
+        if typed:
+            self._hurry = asyncio.Event()
+            self._digest = asyncio.run_coroutine_threadsafe(digested(self._app, self._hurry), self._loop)

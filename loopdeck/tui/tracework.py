@@ -12,6 +12,7 @@ from textual.timer import Timer
 
 from loopdeck.deck.tracing import Tracing
 from loopdeck.errors import StoreError
+from loopdeck.tui import digest
 
 if TYPE_CHECKING:
     from loopdeck.tui.frame import RoomScreen
@@ -22,6 +23,7 @@ else:
 
 _POLL_S = 0.2
 _FRAME_S = 0.05
+_BREATH_S = 0.005
 _AT_ONCE_S = 0.015
 """So much is done before the first paint: enough for all of a trace of a few thousand lines."""
 
@@ -106,8 +108,8 @@ class TraceWork(_Base):
                 if self._jumped() or time.monotonic() - painted > _FRAME_S:
                     painted = time.monotonic()
                     self.renewed()
-                # Keys and paint have their turn here.
-                await asyncio.sleep(0)
+                # Keys and paint have their turn here, keys a whole one.
+                await asyncio.sleep(_BREATH_S if digest.under_way() else 0)
         except StoreError as error:
             self.trouble = error.what
         self._working = False

@@ -112,3 +112,32 @@ def test_nothing_wakes_for_the_keyboard_and_a_key_is_taken_at_once(deck, tmp_pat
         terminal.feed("\x1b")
         terminal.until(lambda text: "esc shows all" not in text)
         leave(terminal)
+
+
+@pytest.mark.parametrize(
+    ("keys", "shows"),
+    [
+        ("/four\rj", "/four: 1 of 3 loops"),
+        (":four\r\r", "four  2026"),
+        ("\rt/call-2\rjj", '"call-2"'),
+        ("\x10money\r", "by loop"),
+        ("?jj", "keys of"),
+    ],
+)
+def test_keys_typed_ahead_are_for_whoever_has_the_keys_by_then(deck, tmp_path, keys, shows):
+    """All in one piece, as a program types them or a slow line brings them, and one after the other by a slow hand."""
+    for name in ("one", "three", "four"):
+        WrittenRun(deck, name, ago_s=1200.0).begun().go_on(3)
+    seen = []
+    for hand in ((keys,), keys):
+        with room(deck, tmp_path) as terminal:
+            terminal.until(lambda text: len(loops(text)) == 3 and "as of" not in text)
+            for piece in hand:
+                terminal.feed(piece)
+                terminal.settle(0.15)
+            seen.append(terminal.until(lambda text: shows in text))
+            terminal.settle(0.3)
+            seen[-1] = terminal.text
+            # Left by the signal: whatever has the keys now.
+            terminal.hang_up()
+    assert [line.split() for line in seen[0].splitlines()] == [line.split() for line in seen[1].splitlines()]

@@ -15,5 +15,5 @@ ACTIONS = (
         group="view",
     ),
     Action(id="go.back", key="escape", label="back", help="Go up: to where you came from", group="go"),
-    Action(id="room.quit", key="ctrl+q", help="Leave the room: the loops go on", group="room"),
+    Action(id="room.quit", key="ctrl+q", help="Quit: leave the room, and the loops go on", group="room"),
 )

@@ -1,0 +1,70 @@
+"""When a key has been attended to, and the next one may come: a key changes who has the keys, and what is typed ahead is for them.
+
+Textual gives a key to whoever has the keys when it is read. Of keys that come in one piece, pasted or from a program that types, all
+would go to whom the first one was for. Invariant: nobody waits for ever, whatever an app is busy with.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from textual.message_pump import MessagePump
+from textual.screen import SystemModalScreen
+from textual.widget import AwaitMount
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+_MOMENT_S = 0.01
+_ROUNDS = 8
+"""A message brings about another; no chain of ours is as long."""
+
+
+_under_way: set[object] = set()
+
+
+def under_way() -> bool:
+    """True while a key is being attended to: what can wait for a moment does."""
+    return bool(_under_way)
+
+
+async def digested(app: "App[object]", hurry: asyncio.Event) -> None:
+    """Return once the app has done what it was given: those who had the keys, all around them, and those who have them now.
+
+    It is asked after a moment, so that asking takes nothing from what is asked about; somebody who waits is in a `hurry`.
+    """
+    mine = object()
+    _under_way.add(mine)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), _MOMENT_S)
+        await _digested(app)
+    finally:
+        _under_way.discard(mine)
+
+
+async def _digested(app: "App[object]") -> None:
+    line = _line(app)
+    for _ in range(_ROUNDS):
+        for pump in (app, *line):
+            await _attended(pump)
+        await AwaitMount(app.screen, [app.screen])
+        if isinstance(app.screen, SystemModalScreen):
+            # The palette looks for commands on the side; enter means one of those that fit all that was typed.
+            await app.workers.wait_for_complete([one for one in app.workers if one.node is app.screen])
+        now = _line(app)
+        if now == line and not any(pump.message_queue_size for pump in line):
+            return
+        line = list(dict.fromkeys((*line, *now)))
+
+
+def _line(app: "App[object]") -> list[MessagePump]:
+    """Whoever has the keys, and those that hear of what they leave alone."""
+    return list((app.focused or app.screen).ancestors_with_self)
+
+
+async def _attended(pump: MessagePump) -> None:
+    """Return when it has attended to all that waits for it; at once if it is being closed."""
+    done = asyncio.Event()
+    if pump.is_running and pump.call_later(done.set):
+        await done.wait()
