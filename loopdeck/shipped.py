@@ -14,6 +14,9 @@ from loopdeck.errors import UsageError, WorkspaceError
 PACKAGE = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, str] = {"agent": "anthropic", "model": "claude-sonnet-4-5", "loop": "NAME"}
 """What fills the `$variables` of a template unless something else is given."""
+MODELS: Mapping[str, str] = {"anthropic": DEFAULTS["model"], "openai": "gpt-5", "claude": "", "codex": "", "scripted": ""}
+"""The agents that a new loop's maker can be, and its model if nothing else was said; Claude Code and Codex choose one themselves."""
+AGENTS = tuple(MODELS)
 
 
 def sample_project(name: str = "workshop", *, package: Path = PACKAGE) -> Path:

@@ -52,7 +52,7 @@ def _template(parser: argparse.ArgumentParser) -> None:
 
 
 def _agent(parser: argparse.ArgumentParser) -> None:
-    from loopdeck.deck.newloop import AGENTS
+    from loopdeck.shipped import AGENTS
 
     words = f"the maker: {', '.join(AGENTS)} (the template's, if not given); scripted asks no model, it plays an example to edit"
     words += "; acp and command want a command of yours, and are written into loop.toml by hand"

@@ -13,8 +13,8 @@ from loopdeck.core.spec import CheckSpec, LoopSpec
 from loopdeck.core.usage import dollars
 from loopdeck.deck.decks import Deck
 from loopdeck.deck.making import REHEARSAL, fitted, make, write_new
-from loopdeck.deck.newloop import MODELS
 from loopdeck.deck.surroundings import surroundings
+from loopdeck.shipped import MODELS
 from loopdeck.store.deckfiles import DECK, LOOP_FILE, LOOPS
 
 

@@ -21,13 +21,10 @@ from loopdeck.deck.estimating import RatesOf, estimated
 from loopdeck.deck.launch import Refused
 from loopdeck.deck.making import REHEARSAL, Made, files_of, linted, make, named_after
 from loopdeck.deck.surroundings import surroundings
-from loopdeck.shipped import DEFAULTS
+from loopdeck.shipped import AGENTS, MODELS
 from loopdeck.store import specs
 
 STEPS = ("task", "stop", "check", "schedule", "budget")
-AGENTS = ("anthropic", "openai", "claude", "codex", "scripted")
-MODELS = {"anthropic": DEFAULTS["model"], "openai": "gpt-5", "claude": "", "codex": "", "scripted": ""}
-"""What a maker's model is, if nothing else was said; Claude Code and Codex choose one themselves."""
 UNDONE = "no definition of done: nothing would grade the work, so it would never be done"
 
 

@@ -14,7 +14,8 @@ from textual.widgets import Input, Select, Static
 from loopdeck.core.columns import Column, Rows
 from loopdeck.core.text import clean_line
 from loopdeck.deck.newboard import check_rows
-from loopdeck.deck.newloop import AGENTS, Draft
+from loopdeck.deck.newloop import Draft
+from loopdeck.shipped import AGENTS
 from loopdeck.tui.text import line
 from loopdeck.tui.widgets.field import Field
 from loopdeck.tui.widgets.lines import LineTable
