@@ -28,6 +28,7 @@ class LastFrame:
 
     def begin(self) -> None:
         """From now on; on the UI thread."""
+        self._room.call_after_refresh(self._look)
         self._room.set_timer(_AFTER_S, self._again)
         self._room.set_interval(_EVERY_S, self._again)
 
@@ -41,10 +42,13 @@ class LastFrame:
                 frame.save(deck.home, frame.frame(snapshot, number, self._looks, width=self._width))
 
     def _again(self) -> None:
+        self._look()
+        self._room.run_worker(self.keep, thread=True, exclusive=True, group="last-frame", exit_on_error=False)
+
+    def _look(self) -> None:
         for screen in self._room.screen_stack:
             for table in screen.query("#loops").results(LineTable):
                 self._looks, self._width = looks(screen.query_one(TitleBar), table), self._room.size.width
-        self._room.run_worker(self.keep, thread=True, exclusive=True, group="last-frame", exit_on_error=False)
 
 
 def looks(bar: TitleBar, table: LineTable) -> dict[str, str]:

@@ -74,6 +74,14 @@ def test_the_last_frame_comes_first_and_is_the_room_to_the_eye(deck, tmp_path, s
         leave(terminal)
 
 
+def test_a_room_that_is_left_at_once_keeps_a_frame_too(deck, tmp_path):
+    WrittenRun(deck, "fix-tests").begun()
+    with room(deck, tmp_path) as terminal:
+        terminal.until(lambda text: "▶ running" in text)
+        leave(terminal)
+    assert b"fix-tests" in deck.home.frame.read_bytes()
+
+
 def test_a_run_whose_folder_was_deleted_is_a_row_that_can_be_opened_and_asked_about(deck, tmp_path):
     run = WrittenRun(deck, "fix-tests").begun()
     deck.home.worktree("fix-tests", run.paths.run).mkdir()
