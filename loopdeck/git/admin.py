@@ -60,6 +60,14 @@ def note_place(worktree: Worktree) -> None:
     write_note(worktree.git_dir / PLACE_NOTE, str(worktree.path.lstat().st_ino))
 
 
+def made_at(worktree: Worktree) -> int:
+    """When git made it, in nanoseconds since the epoch; 0 if nothing tells. A later one in its place may have its folder's number."""
+    try:
+        return (worktree.git_dir / "commondir").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def lock_reason(path: Path) -> str:
     """What git is told of why the worktree made at `path` must not be pruned; it is the worktree's name, wherever it goes."""
     return f"loopdeck: {path.name}"

@@ -9,6 +9,8 @@ from msgspec import structs
 from loopdeck.core import binding, gate
 from loopdeck.core.binding import Parts
 from loopdeck.core.shellwords import plain
+from loopdeck.errors import WorkspaceError
+from loopdeck.git.admin import made_at
 from loopdeck.runner.site import Site
 from loopdeck.tools import named
 from loopdeck.tools.programs import Programs
@@ -44,7 +46,7 @@ class Gating:
             ("arguments", binding.short(binding.canonical(arguments))),
             ("argv", binding.short(self._argv(tool, arguments))),
             ("program", binding.short(self._program(tool, arguments))),
-            ("folder", binding.short(_identity(site.workplace.path))),
+            ("folder", binding.short(self._folder())),
             ("environment", binding.short(sorted(site.env.items()))),
             ("sandbox", binding.short(profile)),
             ("policy", gate.policy_digest(frozen)[:24]),
@@ -54,6 +56,14 @@ class Gating:
     def files(self, tool: str, arguments: str) -> Parts:
         """The files that a call names."""
         return named.files(self._site.workplace.path, tool, arguments)
+
+    def _folder(self) -> list[object]:
+        """What tells the worktree from another in its place, whose folder may have been given the same number."""
+        workplace = self._site.workplace
+        try:
+            return [_identity(workplace.path), made_at(workplace.worktree)]
+        except WorkspaceError:
+            return [_identity(workplace.path)]
 
     def _argv(self, tool: str, arguments: str) -> list[str]:
         return [shell(), "-c", str((gate.parsed(arguments) or {}).get("command", ""))] if tool == "bash" else []

@@ -17,14 +17,15 @@ _OURS = re.compile(
     r"\x1b\](?:9|22|777);[^\x07\x1b]*(?:\x07|\x1b\\)|\x1bP[=+$][^\x1b]*\x1b\\|[\r\n\x07]"
 )
 """What Textual and our notices write themselves; a hostile text never comes after a blank as one of these (see FAMILIES)."""
+# What is on the screen that a key opens, and not on the one it is typed on.
 SCREENS = (
-    ("peek", " ", "/ filter"), ("help", "?", "keys of the deck"), ("approvals", "a", "mark-command"), ("why", "w", "why"),
-    ("trace", "t", "trace"), ("state", "e", "state of"), ("board", "b", "board "), ("boards", "B", "board "),
-    ("loop", "\r", "iteration"), ("money", "m", "money of all"),
+    ("peek", " ", "/ filter"), ("help", "?", "keys of the deck"), ("approvals", "a", "approvals: 1"), ("why", "w", "why  evil"),
+    ("trace", "t", "trace · evil"), ("state", "e", "state of"), ("board", "b", "board "), ("boards", "B", "board "),
+    ("loop", "\r", "exit  ≤"), ("money", "m", "money of all"),
 )  # fmt: skip
 AFTER = (
-    ("review", "v", "mark-"), ("loop", "\r", "mark-output"), ("state", "e", "mark-remembered"), ("trace", "t", "mark-"),
-    ("why", "w", "max"),
+    ("review", "v", "review evil"), ("loop", "\r", "mark-output"), ("state", "e", "mark-remembered"), ("trace", "t", "trace · evil"),
+    ("why", "w", "why  evil"),
 )  # fmt: skip
 _HOME = "/ filter"
 """In the footer of the deck screen, and of no other."""

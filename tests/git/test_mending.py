@@ -32,11 +32,13 @@ def test_what_is_well_is_left_alone(work, repo):
 
 def test_deleted_it_is_made_anew_from_its_commit_and_can_be_committed_to(work, repo, base, root):
     worktree, commit = work
+    made_at = admin.made_at(worktree)
     shutil.rmtree(worktree.path)
     with pytest.raises(WorktreeLost, match="deleted or moved"):
         worktree.git()
     mended = mend(repo, worktree.path, BRANCH, commit)
     assert mended.anew
+    assert admin.made_at(mended.worktree) > made_at > 0, "whatever number its folder was given"
     assert commit[:12] in mended.notices[0]
     assert (worktree.path / "done.txt").read_text() == "done\n"
     assert not (worktree.path / "open.txt").exists()
@@ -54,8 +56,10 @@ def test_moved_it_comes_back_with_all_that_is_in_it(work, repo, root, by_git):
         git(root, "worktree", "move", "-f", "-f", str(worktree.path), str(elsewhere))
     else:
         worktree.path.rename(elsewhere)
+    made_at = admin.made_at(worktree)
     mended = mend(repo, worktree.path, BRANCH, commit)
     assert f"moved to {elsewhere}" in mended.notices[0]
+    assert admin.made_at(mended.worktree) == made_at
     assert not mended.anew
     assert (worktree.path / "open.txt").read_text() == "open\n"
     assert not elsewhere.exists()
