@@ -4,30 +4,26 @@ Invariant: while nobody types, nothing wakes for the keyboard; what was typed is
 silence; a key that follows another goes to whoever has the keys then. All else is Textual's own.
 """
 
-import asyncio
 import os
 import select
 import threading
 import time
 from codecs import getincrementaldecoder
-from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import Key
 from textual.message import Message
 
-from loopdeck.tui.digest import digested
+from loopdeck.tui.inflow import Inflow
 
 if TYPE_CHECKING:
     from textual.app import App
 
 _PIECE = 4096
 _TICK_S = 0.05
-_PATIENCE_S = 0.5
 _RESTLESS_S = 0.5
 """For so long after a key there may be something to be decided by the silence after it: was it escape, or did a sequence begin?"""
 
@@ -58,8 +54,7 @@ class WaitingDriver(LinuxDriver):
     def __init__(self, app: "App[object]", *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.exit_event: _Knock = _Knock()
-        self._digest: Future[None] | None = None
-        self._hurry = asyncio.Event()
+        self._inflow = Inflow(self._app, self.process_message)
 
     def run_input_thread(self) -> None:
         """Take what is typed until it is to stop; runs in a thread of its own."""
@@ -85,16 +80,5 @@ class WaitingDriver(LinuxDriver):
                 pass
 
     def _hand_on(self, event: Message) -> None:
-        """Give it to the app; a key once the app has done with the one before, for which it has a while."""
-        typed = isinstance(event, Key)
-        if typed and self._digest is not None and not self._digest.done():
-            self._loop.call_soon_threadsafe(self._hurry.set)
-            until = time.monotonic() + _PATIENCE_S
-            while not self.exit_event.is_set() and time.monotonic() < until:
-                with suppress(TimeoutError):
-                    self._digest.result(_TICK_S)
-                    break
-        self.process_message(event)
-        if typed:
-            self._hurry = asyncio.Event()
-            self._digest = asyncio.run_coroutine_threadsafe(digested(self._app, self._hurry), self._loop)
+        """Give it to the app when its turn has come. Reading goes on meanwhile: after a pause a letter may be another key."""
+        self._loop.call_soon_threadsafe(self._inflow.take, event)

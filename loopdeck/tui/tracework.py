@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from loopdeck.deck.tracing import Tracing
 from loopdeck.errors import StoreError
-from loopdeck.tui import digest
+from loopdeck.tui import inflow
 
 if TYPE_CHECKING:
     from loopdeck.tui.frame import RoomScreen
@@ -109,7 +109,7 @@ class TraceWork(_Base):
                     painted = time.monotonic()
                     self.renewed()
                 # Keys and paint have their turn here, keys a whole one.
-                await asyncio.sleep(_BREATH_S if digest.under_way() else 0)
+                await asyncio.sleep(_BREATH_S if inflow.under_way() else 0)
         except StoreError as error:
             self.trouble = error.what
         self._working = False

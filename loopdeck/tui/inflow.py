@@ -1,13 +1,17 @@
-"""When a key has been attended to, and the next one may come: a key changes who has the keys, and what is typed ahead is for them.
+"""Keys one after the other: a key changes who has the keys, and what was typed ahead is for them.
 
 Textual gives a key to whoever has the keys when it is read. Of keys that come in one piece, pasted or from a program that types, all
 would go to whom the first one was for. Invariant: nobody waits for ever, whatever an app is busy with.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from textual.app import ScreenStackError
+from textual.events import Key
+from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import SystemModalScreen
 from textual.widget import AwaitMount
@@ -16,10 +20,9 @@ if TYPE_CHECKING:
     from textual.app import App
 
 _MOMENT_S = 0.01
+_WHILE_S = 0.5
 _ROUNDS = 8
 """A message brings about another; no chain of ours is as long."""
-
-
 _under_way: set[object] = set()
 
 
@@ -28,17 +31,49 @@ def under_way() -> bool:
     return bool(_under_way)
 
 
+class Inflow:
+    """Hands on what comes from a terminal in the order that it comes, a key once the one before has been attended to."""
+
+    def __init__(self, app: "App[object]", hand_on: Callable[[Message], None]) -> None:
+        self._app = app
+        self._hand_on = hand_on
+        self._waiting: asyncio.Queue[Message] = asyncio.Queue()
+        self._flow: asyncio.Task[None] | None = None
+
+    def take(self, event: Message) -> None:
+        """Hand it on in its turn. For the app's own thread."""
+        self._waiting.put_nowait(event)
+        if self._flow is None:
+            self._flow = asyncio.get_running_loop().create_task(self._flowing())
+
+    async def _flowing(self) -> None:
+        hurry, attended = asyncio.Event(), None
+        while True:
+            event = await self._waiting.get()
+            typed = isinstance(event, Key)
+            if typed and attended is not None:
+                hurry.set()
+                await attended
+            self._hand_on(event)
+            if typed:
+                hurry = asyncio.Event()
+                attended = asyncio.get_running_loop().create_task(digested(self._app, hurry))
+
+
 async def digested(app: "App[object]", hurry: asyncio.Event) -> None:
     """Return once the app has done what it was given: those who had the keys, all around them, and those who have them now.
 
-    It is asked after a moment, so that asking takes nothing from what is asked about; somebody who waits is in a `hurry`.
+    It is asked after a moment, so that asking takes nothing from what is asked about; somebody who waits is in a `hurry`. What takes
+    longer than a while is not waited for.
     """
     mine = object()
     _under_way.add(mine)
     try:
         with suppress(TimeoutError):
             await asyncio.wait_for(hurry.wait(), _MOMENT_S)
-        await _digested(app)
+        # Of an app that is being left there is nothing to wait for.
+        with suppress(TimeoutError, ScreenStackError):
+            await asyncio.wait_for(_digested(app), _WHILE_S)
     finally:
         _under_way.discard(mine)
 
