@@ -93,6 +93,10 @@ class Stopped(Room):
         return NOW
 
 
+_SAME = 4
+"""So many looks in a row must see the same: what lies under a question is painted after it."""
+
+
 async def picture(scene: Scene, size: tuple[int, int], folder: Path) -> str:
     """The scene as text."""
     deck = a_deck(folder)
@@ -107,8 +111,12 @@ async def picture(scene: Scene, size: tuple[int, int], folder: Path) -> str:
         await until(pilot, lambda: app.snapshot.rows and "q quit" in screen_text(app))
         await pilot.press(*scene.keys)
         await until(pilot, lambda: scene.ready in screen_text(app))
-        await pilot.pause(0.4)
-        return "\n".join(line.rstrip() for line in screen_text(app).splitlines()) + "\n"
+        text, same = "", 0
+        while same < _SAME:
+            await pilot.pause(0.1)
+            text, before = screen_text(app), text
+            same = same + 1 if text == before else 0
+        return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
 def main() -> None:
