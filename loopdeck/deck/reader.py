@@ -126,7 +126,10 @@ class Reader:
         rested = self._rested()
         if rested > time.monotonic():
             self._bell.wait(min(until, rested))
-            return []
+            if rested > time.monotonic():
+                return []
+            # What has come meanwhile is read before anything goes out, or else it would go out a frame later.
+            until = 0.0
         if not self._bell.wait(until, self._lookout.fileno()):
             return []
         self._looked_at = time.monotonic()
