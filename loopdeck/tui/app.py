@@ -30,6 +30,9 @@ from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.small import LEAST, SmallScreen
 from loopdeck.tui.theme import THEMES
 
+_MADE = 20_000
+"""So many objects are made before the collector looks for cycles among them: a frame makes thousands, and hardly any is in one."""
+
 Make = Callable[[Callable[[Snapshot], None]], Watcher]
 """Makes the reader, given where its snapshots go."""
 
@@ -93,6 +96,7 @@ class Room(Doors):
         """What start-up has made is here to stay: the collector need not look at it again. A deck with runs gets its supervisor."""
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_MADE)
         gc.enable()
         for deck in self.decks:
             if deck.home.loops():
