@@ -30,8 +30,8 @@ from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.small import LEAST, SmallScreen
 from loopdeck.tui.theme import THEMES
 
-_MADE = 20_000
-"""So many objects are made before the collector looks for cycles among them: a frame makes thousands, and hardly any is in one."""
+_MADE = 5000
+"""So many objects are made before the collector looks for cycles among them: a frame makes thousands, hardly any in one."""
 
 Make = Callable[[Callable[[Snapshot], None]], Watcher]
 """Makes the reader, given where its snapshots go."""
