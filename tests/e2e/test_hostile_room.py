@@ -24,7 +24,7 @@ SCREENS = (
     ("loop", "\r", "exit  ≤"), ("money", "m", "money of all"),
 )  # fmt: skip
 AFTER = (
-    ("review", "v", "review evil"), ("loop", "\r", "mark-output"), ("state", "e", "mark-remembered"), ("trace", "t", "trace · evil"),
+    ("review", "v", "review evil"), ("loop", "\r", "exit  ≤"), ("state", "e", "state of evil"), ("trace", "t", "trace · evil"),
     ("why", "w", "why  evil"),
 )  # fmt: skip
 _HOME = "/ filter"
