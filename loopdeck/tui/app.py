@@ -30,7 +30,7 @@ from loopdeck.tui.screens.deck import DeckScreen
 from loopdeck.tui.screens.small import LEAST, SmallScreen
 from loopdeck.tui.theme import THEMES
 
-_MADE = 5000
+_MADE = 20_000
 """So many objects are made before the collector looks for cycles among them: a frame makes thousands, hardly any in one."""
 
 Make = Callable[[Callable[[Snapshot], None]], Watcher]
