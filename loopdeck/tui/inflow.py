@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import SystemModalScreen
 from textual.widget import AwaitMount
+from textual.worker import WorkerError
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -53,7 +54,8 @@ class Inflow:
             typed = isinstance(event, Key)
             if typed and attended is not None:
                 hurry.set()
-                await attended
+                # Whatever became of it, the next key is handed on.
+                await asyncio.wait((attended,))
             self._hand_on(event)
             if typed:
                 hurry = asyncio.Event()
@@ -86,7 +88,9 @@ async def _digested(app: "App[object]") -> None:
         await AwaitMount(app.screen, [app.screen])
         if isinstance(app.screen, SystemModalScreen):
             # The palette looks for commands on the side; enter means one of those that fit all that was typed.
-            await app.workers.wait_for_complete([one for one in app.workers if one.node is app.screen])
+            # What was looked for with fewer letters is called off by the next one.
+            with suppress(WorkerError):
+                await app.workers.wait_for_complete([one for one in app.workers if one.node is app.screen])
         now = _line(app)
         if now == line and not any(pump.message_queue_size for pump in line):
             return

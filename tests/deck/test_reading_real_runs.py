@@ -52,7 +52,7 @@ def test_an_edit_of_the_loop_file_of_a_run_that_goes_on_shows(tmp_path):
             following.row("0/waiting", lambda row: row.edited)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells of edits, and they are looked for")
 def test_such_an_edit_is_told_whichever_way_an_editor_saves(tmp_path, monkeypatch):
     monkeypatch.setattr(gathering, "FILES_S", math.inf)
     with opened(tmp_path, {"README.md": "x", **waiting()}) as front:
