@@ -4,6 +4,9 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -40,30 +43,31 @@ def test_runs_are_followed_from_their_start_to_their_end(tmp_path):
             }
 
 
-def test_an_edit_of_the_loop_file_of_a_run_that_goes_on_shows(tmp_path):
-    with opened(tmp_path, {"README.md": "x", **waiting()}) as front:
+@contextmanager
+def a_run_that_goes_on(base: Path) -> Iterator[tuple[Following, Path]]:
+    """A run whose maker waits, followed, and its loop file."""
+    with opened(base, {"README.md": "x", **waiting()}) as front:
         deck = Deck.open(front.repo, front.env)
         front.ok("start", "waiting")
         with Following(deck) as following:
             following.row("0/waiting", lambda row: row.phase == "maker" and row.agent)
-            file = front.repo / ".loopdeck/loops/waiting/loop.toml"
-            file.write_text(file.read_text().replace("max_iterations = 3", "max_iterations = 5"))
-            following.reader.poke()
-            following.row("0/waiting", lambda row: row.edited)
+            yield following, front.repo / ".loopdeck/loops/waiting/loop.toml"
+
+
+def test_an_edit_of_the_loop_file_of_a_run_that_goes_on_shows(tmp_path):
+    with a_run_that_goes_on(tmp_path) as (following, file):
+        file.write_text(file.read_text().replace("max_iterations = 3", "max_iterations = 5"))
+        following.reader.poke()
+        following.row("0/waiting", lambda row: row.edited)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells of edits, and they are looked for")
 def test_such_an_edit_is_told_whichever_way_an_editor_saves(tmp_path, monkeypatch):
     monkeypatch.setattr(gathering, "FILES_S", math.inf)
-    with opened(tmp_path, {"README.md": "x", **waiting()}) as front:
-        deck = Deck.open(front.repo, front.env)
-        front.ok("start", "waiting")
-        with Following(deck) as following:
-            following.row("0/waiting", lambda row: row.phase == "maker" and row.agent)
-            file = front.repo / ".loopdeck/loops/waiting/loop.toml"
-            before = file.read_text()
-            file.write_text(before.replace("max_iterations = 3", "max_iterations = 5"))
-            following.row("0/waiting", lambda row: row.edited)
-            file.with_name("new").write_text(before)
-            file.with_name("new").replace(file)
-            following.row("0/waiting", lambda row: not row.edited)
+    with a_run_that_goes_on(tmp_path) as (following, file):
+        before = file.read_text()
+        file.write_text(before.replace("max_iterations = 3", "max_iterations = 5"))
+        following.row("0/waiting", lambda row: row.edited)
+        file.with_name("new").write_text(before)
+        file.with_name("new").replace(file)
+        following.row("0/waiting", lambda row: not row.edited)

@@ -129,6 +129,11 @@ async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
         await pilot.pause(0.01)
 
 
+def shows(app: Room, words: str) -> Callable[[], bool]:
+    """True, when called, if these words are on the screen then."""
+    return lambda: words in screen_text(app)
+
+
 def screen_text(app: Room) -> str:
     """What is on the screen, as lines of text without styles."""
     width, height = app.size

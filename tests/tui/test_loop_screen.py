@@ -26,7 +26,7 @@ from loopdeck.tui.widgets.facts import FactList
 from loopdeck.tui.widgets.lines import LineTable
 from tests.kit.front import Front
 from tests.kit.past import past_deck
-from tests.kit.room import screen_text, until
+from tests.kit.room import screen_text, shows, until
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -92,7 +92,7 @@ def test_every_iteration_of_a_run_can_be_seen(past, size):
         async with room_on(past, size) as (app, pilot):
             await into(app, pilot, "climber")
             for part in ("★3", "✓✗✗", "✓✓✗", "✓✓✓", "2 +2 -0", "$0.0090", "◇ trigger", "iteration 3/5", "≤5 iterations", "● 2 checks"):
-                await until(pilot, lambda part=part: part in screen_text(app))  # type: ignore[misc]
+                await until(pilot, shows(app, part))
             await pilot.press("up")
             await until(pilot, lambda: "answer.txt:1" in screen_text(app))
             assert "a TODO is left  (major, repeated x2)" in facts(app)

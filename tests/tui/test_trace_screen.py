@@ -20,7 +20,7 @@ from loopdeck.tui.traceasks import kinds_of
 from loopdeck.tui.widgets.textpane import TextPane
 from loopdeck.tui.widgets.tracelist import TraceList
 from tests.kit.hostile import ALL, FAMILIES, harm_in
-from tests.kit.room import a_deck, in_room, loop_row, screen_text, until
+from tests.kit.room import a_deck, in_room, loop_row, screen_text, shows, until
 from tests.kit.traces import iteration, long_trace, turn, write_trace
 from tests.kit.written import WrittenRun
 
@@ -447,7 +447,7 @@ def test_a_prompt_shows_its_parts_and_the_reply_beside_or_below(tmp_path, size):
             await until(pilot, lambda: screen.tracing.total() == 2)
             await pilot.press("home", "enter")
             for words in ("what was sent", "1 role", "steady", "maker.md", "~8"):
-                await until(pilot, lambda words=words: words in screen_text(app))  # type: ignore[misc]
+                await until(pilot, shows(app, words))
             if size[0] >= 110:
                 await until(pilot, lambda: "You are the maker" in screen_text(app))
                 await until(pilot, lambda: any("the reply · line 2" in line[size[0] // 2 :] for line in screen_text(app).splitlines()))
